@@ -1,0 +1,2 @@
+//! The `anynode` program.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Starts real fleets, breaks them and measures them.

@@ -1,0 +1,1 @@
+//! What an application adds: stores and middleware.

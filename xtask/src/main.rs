@@ -1,0 +1,2 @@
+//! The commands of the workspace: `cargo xtask help`.
+fn main() {}
