@@ -1,1 +1,36 @@
 //! The words and the rules of anynode: pure, without I/O, clock or randomness.
+//!
+//! Whoever has read this crate has understood anynode. It decides and never acts: whether a
+//! session is alive, whether a change still applies, which secret opens a record, what a store
+//! owes its callers. Time and random bytes come in as arguments, so everything here can be run
+//! on one thread from a seed.
+//!
+//! Read in this order:
+//!
+//! - [`Handle`], [`Secret`] and [`SessionId`]: how a session is named and opened;
+//! - [`Record`] and [`Draft`]: what a store keeps, and what it is asked to keep;
+//! - [`Delta`] and [`Admission`]: what a request changed, and to which newer record that may
+//!   still be applied;
+//! - [`UserEntry`]: how one write ends all sessions of a user;
+//! - [`expiry`]: idle and absolute deadlines, and which uses are worth reporting;
+//! - [`Store`]: the verbs of a store, and [`MemoryStore`], the model of all others;
+//! - `contract` (feature `contract`): the laws of a store as tests that run on any.
+
+pub mod session;
+pub mod store;
+mod time;
+
+pub use self::{
+    session::{
+        Admission, Binding, Budget, Cause, Data, Delta, Device, Draft, Due, Epoch, Handle, Kind,
+        Lifetime, Live, Moment, OverBudget, Payload, Presented, Previous, Record, Room, Rotation,
+        Secret, SecretHash, SessionId, Spared, Touch, Update, UserEntry, UserId, Value, ValueError,
+        Version, WriteId, admit, expiry,
+    },
+    store::{
+        BarrierId, Channel, ChannelKind, ClockKind, Create, Durability, Effect, Error, ErrorKind,
+        Event, Facts, Item, Listing, MemoryStore, NodeEntry, NodeId, Note, Page, Replace, Revoke,
+        Revoked, Snapshot, Store, Swept, Target, Tombstone, Verdict,
+    },
+    time::{Clock, ManualClock, Timestamp},
+};
