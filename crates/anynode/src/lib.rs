@@ -1,1 +1,5 @@
 //! What an application adds: stores and middleware.
+
+pub mod codec;
+#[cfg(feature = "encryption")]
+pub mod crypt;
