@@ -298,6 +298,8 @@ mod tests {
             b"\x0a\x07\x0a\x01a\x1a\x02\x08\x01",
             b"\x12\x07\x0a\x01a\x12\x02\x08\x01",
             b"\x08\x01",
+            b"\x09\x07\x0a\x01a\x12\x02\x08\x01",
+            b"\x0a\x87\x80\x80\x80\x80\x80\x80\x80\x80\x02\x0a\x01a\x12\x02\x08\x01",
             b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
             b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f",
             b"\x0a\x07\x0a\x01a\x12\x02\x08\x01\x00",
@@ -307,8 +309,8 @@ mod tests {
             let shown = body.escape_ascii();
             assert_eq!(decode(body), Err(MALFORMED), "{shown}");
         }
-        assert_eq!(decode_key(malformed[12], "a"), Err(MALFORMED));
-        assert_eq!(decode_key(malformed[11], "a"), Err(MALFORMED));
+        assert_eq!(decode_key(malformed[14], "a"), Err(MALFORMED));
+        assert_eq!(decode_key(malformed[13], "a"), Err(MALFORMED));
     }
 
     #[test]
