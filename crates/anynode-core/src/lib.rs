@@ -23,9 +23,9 @@ mod time;
 pub use self::{
     session::{
         Admission, Binding, Budget, Cause, Data, Delta, Device, Draft, Due, Epoch, Handle, Kind,
-        Lifetime, Live, Moment, OverBudget, Payload, Presented, Previous, Record, Room, Rotation,
-        Secret, SecretHash, SessionId, Spared, Touch, Update, UserEntry, UserId, Value, ValueError,
-        Version, WriteId, admit, expiry,
+        Lifetime, Live, Moment, OverBudget, Payload, Presented, Previous, Quota, Record, Room,
+        Rotation, Secret, SecretHash, SessionId, Spared, Touch, Update, UserEntry, UserId, Value,
+        ValueError, Version, WriteId, admit, expiry,
     },
     store::{
         BarrierId, Channel, ChannelKind, ClockKind, Create, Durability, Effect, Error, ErrorKind,

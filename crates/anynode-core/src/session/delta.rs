@@ -89,6 +89,27 @@ impl Delta {
         Ok(())
     }
 
+    /// These changes followed by `later`.
+    #[must_use]
+    pub fn then(mut self, later: Self) -> Self {
+        for (key, change) in later.changes {
+            match (self.changes.get_mut(&key), change) {
+                (Some(Change::Update(before)), Change::Update(after)) => before.extend(after),
+                (Some(Change::Put(value)), Change::Update(updates)) => {
+                    // A value that an update refuses stays as it is: the update was accepted
+                    // on a value that is now superseded.
+                    if let Ok(Some(next)) = run(&updates, value.as_ref()) {
+                        *value = Some(next);
+                    }
+                }
+                (_, change) => {
+                    self.changes.insert(key, change);
+                }
+            }
+        }
+        self
+    }
+
     /// The value of `key` as this request sees it on top of `base`.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ pub mod data;
 mod delta;
 pub mod expiry;
 mod handle;
+mod quota;
 mod record;
 mod user;
 pub mod value;
@@ -20,6 +21,7 @@ pub use self::{
     delta::{Delta, Update},
     expiry::{Lifetime, Touch},
     handle::{Handle, InvalidHandle, Secret, SecretHash, SessionId},
+    quota::{Quota, QuotaLeft},
     record::{Binding, Device, Draft, Kind, Live, Moment, Payload, Previous, Record},
     user::{Epoch, InvalidUserId, Spared, UserEntry, UserId},
     value::{Value, ValueError},

@@ -112,14 +112,21 @@ impl error::Error for Error {
 
 // === impl ErrorKind ===
 
-impl fmt::Display for ErrorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl ErrorKind {
+    /// A word or two in lower case, for messages and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::Unavailable => "unavailable",
             Self::Indeterminate => "indeterminate",
             Self::Corrupt => "corrupt",
             Self::Config => "configuration",
             Self::TooLarge => "too large",
-        })
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }

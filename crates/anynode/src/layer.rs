@@ -1,0 +1,214 @@
+//! The layer that gives every request its session.
+
+use std::{
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use anynode_core::{Budget, Lifetime, Quota, Rotation, Store, expiry::Touches, session::QuotaLeft};
+use tower_layer::Layer;
+
+use crate::{
+    clock::boot_time,
+    codec::Sealer,
+    config::{ClearSiteData, Config, FailurePolicy, LoginByLink},
+    cookie::CookieConfig,
+    csrf::Csrf,
+    maintain,
+    service::SessionService,
+    stale::StaleCopies,
+    timely::Timely,
+};
+
+/// Gives every request a [`Session`](crate::Session) whose data lives in `store`.
+///
+/// A request that does not use its session costs no round trip to the store and no
+/// `Set-Cookie`; a visitor without data has no session at all. Around the service it guards
+/// against cross-site requests ([`Csrf`]), and it keeps shared caches from mixing up visitors.
+///
+/// In the background, from the first request on, it reports uses of sessions in batches and
+/// sweeps what is dead; both end when the layer and its services are dropped.
+///
+/// ```
+/// use anynode::{SessionLayer, SystemClock, core::MemoryStore};
+/// use std::sync::Arc;
+///
+/// let store = MemoryStore::new(Arc::new(SystemClock));
+/// let layer = SessionLayer::new(store);
+/// ```
+#[derive(Clone, Debug)]
+pub struct SessionLayer {
+    store: Arc<dyn Store>,
+    config: Config,
+    /// Built with the first service, so that all services of one layer share one background
+    /// task, one quota and one set of touches.
+    shared: Arc<OnceLock<Arc<Shared>>>,
+}
+
+/// What all requests of a layer share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) store: Timely,
+    pub(crate) config: Config,
+    pub(crate) stale: Option<StaleCopies>,
+    pub(crate) touches: Mutex<Touches>,
+    pub(crate) quota: Mutex<QuotaLeft>,
+    pub(crate) maintenance: OnceLock<()>,
+}
+
+/// Sessions whose use waits to be reported. One that does not fit is offered again by its
+/// next request.
+const TOUCHES_MAX: usize = 100_000;
+
+// === impl SessionLayer ===
+
+impl SessionLayer {
+    /// Sessions that live in `store`, everything else at its default.
+    pub fn new(store: impl Store) -> Self {
+        Self::from_arc(Arc::new(store))
+    }
+
+    /// As [`SessionLayer::new`], for a store that others hold too or that was opened by URL.
+    pub fn from_arc(store: Arc<dyn Store>) -> Self {
+        Self {
+            store,
+            config: Config::default(),
+            shared: Arc::default(),
+        }
+    }
+
+    /// Name and attributes of the cookie. Default: [`CookieConfig::default`].
+    #[must_use]
+    pub fn with_cookie(self, cookie: CookieConfig) -> Self {
+        self.with(|config| config.cookie = cookie)
+    }
+
+    /// The defence against cross-site requests. Default: [`Csrf::default`].
+    #[must_use]
+    pub fn with_csrf(self, csrf: Csrf) -> Self {
+        self.with(|config| config.csrf = csrf)
+    }
+
+    /// Codec and keys of the data. Default: JSON, not encrypted.
+    #[must_use]
+    pub fn with_sealer(self, sealer: Sealer) -> Self {
+        self.with(|config| config.sealer = sealer)
+    }
+
+    /// How large a session may grow. Default: 16 KiB encoded.
+    #[must_use]
+    pub fn with_budget(self, budget: Budget) -> Self {
+        self.with(|config| config.budget = budget)
+    }
+
+    /// How long the session of a user lives. Default: 30 minutes idle, 12 hours in all.
+    #[must_use]
+    pub fn with_lifetime(self, lifetime: Lifetime) -> Self {
+        self.with(|config| config.lifetime = lifetime)
+    }
+
+    /// How long an anonymous session lives. Default: 15 minutes idle, 2 hours in all.
+    #[must_use]
+    pub fn with_anonymous_lifetime(self, lifetime: Lifetime) -> Self {
+        self.with(|config| config.anonymous = lifetime)
+    }
+
+    /// How many anonymous sessions this node creates. Default: 1,000 at once, 100 a second.
+    #[must_use]
+    pub fn with_anonymous_quota(self, quota: Quota) -> Self {
+        self.with(|config| config.quota = quota)
+    }
+
+    /// Replaces secrets in use every so often. Default: only when a user is bound, because
+    /// every rotation is two writes.
+    #[must_use]
+    pub fn with_rotation(self, rotation: Rotation) -> Self {
+        self.with(|config| config.rotation = Some(rotation))
+    }
+
+    /// What happens when the store cannot be reached. Default: [`FailurePolicy::FailClosed`].
+    #[must_use]
+    pub fn with_failure_policy(self, failure: FailurePolicy) -> Self {
+        self.with(|config| config.failure = failure)
+    }
+
+    /// Whether a GET may bind a session to a user. Default: [`LoginByLink::Refused`].
+    #[must_use]
+    pub fn with_login_by_link(self, login_by_link: LoginByLink) -> Self {
+        self.with(|config| config.login_by_link = login_by_link)
+    }
+
+    /// Whether a logout clears what the site left in the browser. Default: it does.
+    #[must_use]
+    pub fn with_clear_site_data(self, clear_site_data: ClearSiteData) -> Self {
+        self.with(|config| config.clear_site_data = clear_site_data)
+    }
+
+    /// How long a call of the store may take. Default: 5 seconds.
+    #[must_use]
+    pub fn with_call_timeout(self, call_timeout: Duration) -> Self {
+        self.with(|config| config.call_timeout = call_timeout)
+    }
+
+    /// How often this node sweeps what is dead; `None` for never, when something else does.
+    /// Default: every minute, give or take a quarter.
+    #[must_use]
+    pub fn with_sweep_every(self, sweep_every: Option<Duration>) -> Self {
+        self.with(|config| config.sweep_every = sweep_every)
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(&mut self.config);
+        self.shared = Arc::default();
+        self
+    }
+
+    fn shared(&self) -> Arc<Shared> {
+        let new = || Arc::new(Shared::new(self.store.clone(), self.config.clone()));
+        self.shared.get_or_init(new).clone()
+    }
+}
+
+impl<S> Layer<S> for SessionLayer {
+    type Service = SessionService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        SessionService::new(inner, self.shared())
+    }
+}
+
+// === impl Shared ===
+
+impl Shared {
+    fn new(store: Arc<dyn Store>, config: Config) -> Self {
+        let stale = match config.failure {
+            FailurePolicy::ReadOnlyStale(age_max) => Some(StaleCopies::new(age_max)),
+            FailurePolicy::FailClosed | FailurePolicy::Anonymous => None,
+        };
+        if config.cookie.transport() == crate::cookie::Transport::Loopback {
+            tracing::warn!(
+                "the session cookie travels in the clear: requests for any host but this \
+                 machine are refused"
+            );
+        }
+        Self {
+            store: Timely::new(store, config.call_timeout),
+            stale,
+            touches: Mutex::new(Touches::new(TOUCHES_MAX)),
+            quota: Mutex::new(QuotaLeft::new(config.quota)),
+            config,
+            maintenance: OnceLock::new(),
+        }
+    }
+
+    /// Starts the background task once, from within a request: there a runtime is at hand.
+    pub(crate) fn maintain(self: &Arc<Self>) {
+        self.maintenance.get_or_init(|| maintain::start(self));
+    }
+
+    /// Whether one more anonymous session may be created now.
+    pub(crate) fn admits_anonymous(&self) -> bool {
+        let mut quota = self.quota.lock().unwrap_or_else(PoisonError::into_inner);
+        quota.take(boot_time())
+    }
+}

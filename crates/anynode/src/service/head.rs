@@ -1,0 +1,161 @@
+//! What the session adds to the head of a response.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, request::Parts};
+use http_body::Body;
+
+use super::{SessionBody, guard};
+use crate::{
+    config::{ClearSiteData, Config},
+    cookie::CookieConfig,
+    csrf,
+    error::SessionError,
+    session::{CookieChange, Head, Session, Usage},
+};
+
+static CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
+
+/// The response of a handler that left its session alone.
+pub(super) fn untouched<B>(response: Response<B>, session: &Session) -> Response<SessionBody<B>>
+where
+    B: Body<Data = Bytes>,
+{
+    guard(response, session)
+}
+
+/// The response of a handler once its changes are written, or could not be.
+pub(super) fn finish<B>(
+    response: Response<B>,
+    session: &Session,
+    head: Result<Head, SessionError>,
+) -> Response<SessionBody<B>>
+where
+    B: Body<Data = Bytes>,
+{
+    match head {
+        Ok(head) => {
+            let mut response = guard(response, session);
+            dress(response.headers_mut(), &session.shared().config, &head);
+            response
+        }
+        Err(error) => {
+            tracing::warn!(%error, "a session could not be written; its response was replaced");
+            let mut response = answer(error.status(), error.sentence());
+            no_store(response.headers_mut());
+            response
+        }
+    }
+}
+
+/// A short answer of the layer itself.
+pub(super) fn answer<B>(status: StatusCode, text: &'static str) -> Response<SessionBody<B>> {
+    let mut response = Response::new(SessionBody::answer(text));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+/// Tells a browser to empty its jar, so that an oversized one does not lock its owner out.
+pub(super) fn clear_cookies<B>(response: &mut Response<B>, cookie: &CookieConfig) {
+    let headers = response.headers_mut();
+    headers.append(header::SET_COOKIE, cookie.remove());
+    headers.insert(&CLEAR_SITE_DATA, HeaderValue::from_static("\"cookies\""));
+}
+
+/// Whether the request is for this very machine.
+pub(super) fn is_loopback(parts: &Parts) -> bool {
+    let Some(host) = csrf::host(&parts.headers, parts) else {
+        return false;
+    };
+    let Ok(authority) = http::uri::Authority::try_from(host) else {
+        return false;
+    };
+    let name = authority.host().trim_matches(['[', ']']);
+    let address = name.parse::<std::net::IpAddr>();
+    name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+}
+
+/// The length that the response announces, if it does.
+pub(super) fn content_length<B>(response: &Response<B>) -> Option<u64> {
+    let length = response.headers().get(header::CONTENT_LENGTH)?;
+    length.to_str().ok()?.parse().ok()
+}
+
+fn dress(headers: &mut HeaderMap, config: &Config, head: &Head) {
+    if head.usage == Usage::Used {
+        vary_by_cookie(headers);
+        keep_from_shared_caches(headers);
+    }
+    let value = match head.cookie {
+        CookieChange::Keep => return,
+        CookieChange::Set(id) => config.cookie.set(&id),
+        CookieChange::Remove => config.cookie.remove(),
+        CookieChange::LogOut => {
+            if config.clear_site_data == ClearSiteData::Sent {
+                let everything = HeaderValue::from_static("\"cache\", \"cookies\", \"storage\"");
+                headers.insert(&CLEAR_SITE_DATA, everything);
+            }
+            config.cookie.remove()
+        }
+    };
+    no_store(headers);
+    drop_ours(headers, &config.cookie);
+    headers.append(header::SET_COOKIE, value);
+}
+
+/// A response must not set one cookie twice (RFC 6265bis section 4.1.1), and ours is right.
+fn drop_ours(headers: &mut HeaderMap, cookie: &CookieConfig) {
+    let all: Vec<_> = headers
+        .get_all(header::SET_COOKIE)
+        .iter()
+        .cloned()
+        .collect();
+    if !all.iter().any(|value| cookie.is_ours(value)) {
+        return;
+    }
+    headers.remove(header::SET_COOKIE);
+    for value in all.into_iter().filter(|value| !cookie.is_ours(value)) {
+        headers.append(header::SET_COOKIE, value);
+    }
+}
+
+fn vary_by_cookie(headers: &mut HeaderMap) {
+    let named = |value: &HeaderValue| {
+        let mut names = value.as_bytes().split(|byte| *byte == b',');
+        names.any(|name| {
+            let name = name.trim_ascii();
+            name == b"*" || name.eq_ignore_ascii_case(b"cookie")
+        })
+    };
+    if !headers.get_all(header::VARY).iter().any(named) {
+        headers.append(header::VARY, HeaderValue::from_static("Cookie"));
+    }
+}
+
+/// What depends on a session is for its visitor alone. A handler that says `private` or
+/// `no-store` keeps its word; anything else would let a shared cache mix visitors up.
+fn keep_from_shared_caches(headers: &mut HeaderMap) {
+    let is_private = |value: &HeaderValue| {
+        let mut directives = value.as_bytes().split(|byte| *byte == b',');
+        directives.any(|directive| {
+            let directive = directive.trim_ascii();
+            directive.eq_ignore_ascii_case(b"private")
+                || directive.eq_ignore_ascii_case(b"no-store")
+        })
+    };
+    let mut values = headers.get_all(header::CACHE_CONTROL).iter();
+    if !values.any(is_private) {
+        no_store(headers);
+    }
+}
+
+fn no_store(headers: &mut HeaderMap) {
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}

@@ -1,0 +1,113 @@
+//! Finding the session that a request's id names.
+
+use anynode_core::{Admission, ErrorKind, Kind, Live, SessionId, admit, expiry};
+
+use super::{
+    Session,
+    state::{Access, Base, Decoded, Loaded, Usage},
+};
+use crate::{clock::boot_time, config::FailurePolicy, error::SessionError};
+use std::sync::PoisonError;
+
+impl Session {
+    /// Makes sure that the base is known: at most one round trip in the life of a request.
+    pub(super) async fn ready(&self) -> Result<(), SessionError> {
+        {
+            let mut state = self.state();
+            state.usage = Usage::Used;
+            if state.known()? {
+                return Ok(());
+            }
+        }
+        let _gate = self.inner.gate.lock().await;
+        if self.state().known()? {
+            return Ok(());
+        }
+        let Some(id) = self.inner.arrival.id else {
+            return Ok(());
+        };
+        let base = self.load(id).await;
+        let mut state = self.state();
+        state.base = base;
+        state.known().map(|_| ())
+    }
+
+    /// Loads the session that the state knows once more.
+    pub(super) async fn load_again(&self) -> Result<(), SessionError> {
+        let _gate = self.inner.gate.lock().await;
+        let Some(id) = self.state().id() else {
+            return Ok(());
+        };
+        let base = match self.load(id).await {
+            // What was there and is no longer has ended: that is not a new visitor.
+            Base::Empty(Access::ReadWrite) => Base::Gone,
+            base => base,
+        };
+        let mut state = self.state();
+        state.base = base;
+        state.known().map(|_| ())
+    }
+
+    async fn load(&self, id: SessionId) -> Base {
+        let (shared, asked_at) = (&self.inner.shared, boot_time());
+        let handle = id.handle();
+        match shared.store.load(&handle).await {
+            Ok(Some(live)) => {
+                if let Some(stale) = &shared.stale {
+                    stale.keep(&live, asked_at);
+                }
+                let Some(loaded) = admitted(id, live, Access::ReadWrite) else {
+                    return Base::Empty(Access::ReadWrite);
+                };
+                if expiry::touch_is_due(&loaded.live) {
+                    let idle_timeout = loaded.live.record.idle_timeout;
+                    let mut touches = shared
+                        .touches
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner);
+                    touches.used(handle, idle_timeout, asked_at);
+                }
+                Base::Loaded(loaded)
+            }
+            Ok(None) => {
+                if let Some(stale) = &shared.stale {
+                    stale.forget(&handle);
+                }
+                Base::Empty(Access::ReadWrite)
+            }
+            Err(error) if error.kind() == ErrorKind::Unavailable => self.without_store(id),
+            Err(error) => Base::Failed(error.kind()),
+        }
+    }
+
+    /// What the failure policy makes of a store that cannot be asked.
+    fn without_store(&self, id: SessionId) -> Base {
+        let shared = &self.inner.shared;
+        match (shared.config.failure, &shared.stale) {
+            (FailurePolicy::Anonymous, _) => Base::Empty(Access::ReadOnly),
+            (FailurePolicy::ReadOnlyStale(_), Some(stale)) => stale
+                .copy(&id.handle(), boot_time())
+                .and_then(|live| admitted(id, live, Access::ReadOnly))
+                .map_or(Base::Failed(ErrorKind::Unavailable), Base::Loaded),
+            _ => Base::Failed(ErrorKind::Unavailable),
+        }
+    }
+}
+
+/// The session, if the id's secret opens it.
+fn admitted(id: SessionId, live: Live, access: Access) -> Option<Loaded> {
+    let record = &live.record;
+    let secret = id.secret_hash();
+    let presented = admit(record, &secret, live.now)?;
+    if record.kind != Kind::Session {
+        return None;
+    }
+    Some(Loaded {
+        admission: Admission::new(record, secret),
+        id,
+        presented,
+        data: Decoded::Nothing,
+        access,
+        live,
+    })
+}

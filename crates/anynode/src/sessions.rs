@@ -1,0 +1,189 @@
+//! The sessions of a user: to list them and to end them.
+
+use std::{sync::Arc, time::Duration};
+
+use anynode_core::{
+    Cause, Device, Effect, Handle, Listing, Live, Page, Revoke, Revoked, Store, Target, Timestamp,
+    UserId,
+};
+
+use crate::{error::SessionError, session::Session, timely::Timely};
+
+/// All sessions of the user of one [`Session`], and of nobody else: who owns what is checked
+/// within each write, not before it.
+///
+/// ```no_run
+/// # use anynode::{Session, SessionError};
+/// # async fn log_out_elsewhere(session: Session) -> Result<(), SessionError> {
+/// let sessions = session.sessions().await?;
+/// for other in sessions.list(None).await?.0 {
+///     println!("{} on {:?}", other.handle, other.device.label);
+/// }
+/// sessions.revoke_others().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Sessions {
+    session: Session,
+    user: UserId,
+    current: Handle,
+}
+
+/// One session in a list. It holds nothing that opens the session.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct SessionInfo {
+    /// The public name, to end it by.
+    pub handle: Handle,
+    /// When it was created, by the store's clock.
+    pub created_at: Timestamp,
+    /// When its user last proved who they are.
+    pub authenticated_at: Option<Timestamp>,
+    /// How long it goes on if it is not used.
+    pub idle_left: Duration,
+    /// How long it goes on at most.
+    pub absolute_left: Duration,
+    /// What is known of the client.
+    pub device: Device,
+    /// Whether the list was asked for from this session.
+    pub is_current: bool,
+}
+
+/// The administrator's view of sessions: any user, any session. Hand it only to code that has
+/// checked who is asking.
+#[derive(Clone, Debug)]
+pub struct AdminSessions {
+    store: Timely,
+}
+
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+// === impl Sessions ===
+
+impl Sessions {
+    pub(crate) fn new(session: Session, user: UserId, current: Handle) -> Self {
+        Self {
+            session,
+            user,
+            current,
+        }
+    }
+
+    /// A page of the user's live sessions, and where the next page starts.
+    ///
+    /// # Errors
+    /// [`SessionError::Store`].
+    pub async fn list(
+        &self,
+        after: Option<Handle>,
+    ) -> Result<(Vec<SessionInfo>, Option<Handle>), SessionError> {
+        let store = &self.session.shared().store;
+        page(store, &self.user, after, Some(self.current)).await
+    }
+
+    /// Ends one of the user's sessions; `false` when it is not theirs or has ended already.
+    ///
+    /// # Errors
+    /// [`SessionError::Store`] when it is not certain; end it again.
+    pub async fn revoke(&self, handle: Handle) -> Result<bool, SessionError> {
+        let revoke = Revoke {
+            target: Target::SessionOf(self.user.clone(), handle),
+            cause: Cause::User,
+        };
+        let revoked = self.session.shared().revoke(&revoke).await?;
+        if handle == self.current {
+            self.session.forget(&handle);
+        }
+        Ok(revoked.effect != Effect::Nothing)
+    }
+
+    /// Ends all sessions of the user but this one.
+    ///
+    /// # Errors
+    /// [`SessionError::Store`] when it is not certain; end them again.
+    pub async fn revoke_others(&self) -> Result<Revoked, SessionError> {
+        let revoke = Revoke::user_except(self.user.clone(), self.current, Cause::User);
+        self.session.shared().revoke(&revoke).await
+    }
+
+    /// Ends all sessions of the user, this one too: log out everywhere.
+    ///
+    /// # Errors
+    /// [`SessionError::Store`] when it is not certain; end them again.
+    pub async fn revoke_all(&self) -> Result<Revoked, SessionError> {
+        let revoke = Revoke::user(self.user.clone(), Cause::User);
+        let revoked = self.session.shared().revoke(&revoke).await?;
+        self.session.forget(&self.current);
+        Ok(revoked)
+    }
+}
+
+// === impl AdminSessions ===
+
+impl AdminSessions {
+    /// The sessions in `store`.
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self {
+            store: Timely::new(store, CALL_TIMEOUT),
+        }
+    }
+
+    /// A page of a user's live sessions, and where the next page starts.
+    ///
+    /// # Errors
+    /// [`SessionError::Store`].
+    pub async fn list(
+        &self,
+        user: &UserId,
+        after: Option<Handle>,
+    ) -> Result<(Vec<SessionInfo>, Option<Handle>), SessionError> {
+        page(&self.store, user, after, None).await
+    }
+
+    /// Ends one session, whoever's it is.
+    ///
+    /// # Errors
+    /// [`SessionError::Store`] when it is not certain; end it again.
+    pub async fn revoke(&self, handle: Handle) -> Result<Revoked, SessionError> {
+        let revoke = Revoke::session(handle, Cause::Admin);
+        Ok(self.store.revoke(&revoke).await?)
+    }
+
+    /// Ends all sessions of a user.
+    ///
+    /// # Errors
+    /// [`SessionError::Store`] when it is not certain; end them again.
+    pub async fn revoke_user(&self, user: &UserId) -> Result<Revoked, SessionError> {
+        let revoke = Revoke::user(user.clone(), Cause::Admin);
+        Ok(self.store.revoke(&revoke).await?)
+    }
+}
+
+async fn page(
+    store: &Timely,
+    user: &UserId,
+    after: Option<Handle>,
+    current: Option<Handle>,
+) -> Result<(Vec<SessionInfo>, Option<Handle>), SessionError> {
+    let page = Page {
+        after,
+        limit: Page::LIMIT_MAX,
+    };
+    let Listing { sessions, next } = store.list(user, &page).await?;
+    let sessions = sessions.iter().map(|live| info(live, current));
+    Ok((sessions.collect(), next))
+}
+
+fn info(live: &Live, current: Option<Handle>) -> SessionInfo {
+    let record = &live.record;
+    SessionInfo {
+        handle: record.handle,
+        created_at: record.created_at,
+        authenticated_at: record.authenticated_at,
+        idle_left: live.idle_deadline.since(live.now),
+        absolute_left: record.deadline.since(live.now),
+        device: record.device.clone(),
+        is_current: current == Some(record.handle),
+    }
+}

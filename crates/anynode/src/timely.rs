@@ -1,0 +1,92 @@
+//! A store whose every call ends within a deadline and is counted.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use anynode_core::{
+    Create, Draft, Error, ErrorKind, Handle, Listing, Live, Page, Replace, Revoke, Revoked, Store,
+    Swept, Touch, UserId, Version, store::Result,
+};
+use metrics::{counter, histogram};
+
+use crate::clock::{boot_time, within};
+
+/// The store of a layer, as the middleware calls it.
+#[derive(Clone, Debug)]
+pub(crate) struct Timely {
+    store: Arc<dyn Store>,
+    limit: Duration,
+}
+
+/// What a call that was cut off may have done.
+#[derive(Clone, Copy)]
+enum CutOff {
+    Nothing,
+    Perhaps,
+}
+
+// === impl Timely ===
+
+impl Timely {
+    pub(crate) fn new(store: Arc<dyn Store>, limit: Duration) -> Self {
+        Self { store, limit }
+    }
+
+    pub(crate) async fn create(&self, draft: &Draft) -> Result<Create> {
+        let call = self.store.create(draft);
+        self.call("create", CutOff::Perhaps, call).await
+    }
+
+    pub(crate) async fn load(&self, handle: &Handle) -> Result<Option<Live>> {
+        let call = self.store.load(handle);
+        self.call("load", CutOff::Nothing, call).await
+    }
+
+    pub(crate) async fn replace(&self, base: &Version, draft: &Draft) -> Result<Replace> {
+        let call = self.store.replace(base, draft);
+        self.call("replace", CutOff::Perhaps, call).await
+    }
+
+    pub(crate) async fn touch(&self, batch: &[Touch]) -> Result<()> {
+        let call = self.store.touch(batch);
+        self.call("touch", CutOff::Perhaps, call).await
+    }
+
+    pub(crate) async fn revoke(&self, revoke: &Revoke) -> Result<Revoked> {
+        let call = self.store.revoke(revoke);
+        self.call("revoke", CutOff::Perhaps, call).await
+    }
+
+    pub(crate) async fn list(&self, user: &UserId, page: &Page) -> Result<Listing> {
+        let call = self.store.list(user, page);
+        self.call("list", CutOff::Nothing, call).await
+    }
+
+    pub(crate) async fn sweep(&self, limit: usize) -> Result<Swept> {
+        let call = self.store.sweep(limit);
+        self.call("sweep", CutOff::Nothing, call).await
+    }
+
+    async fn call<T>(
+        &self,
+        verb: &'static str,
+        cut_off: CutOff,
+        call: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let begun = boot_time();
+        let answer = within(self.limit, call).await.unwrap_or_else(|| {
+            let kind = match cut_off {
+                CutOff::Nothing => ErrorKind::Unavailable,
+                CutOff::Perhaps => ErrorKind::Indeterminate,
+            };
+            Err(Error::new(kind, "store", verb).with_detail("no answer within the deadline"))
+        });
+        let seconds = boot_time().saturating_sub(begun).as_secs_f64();
+        histogram!("anynode_store_seconds", "verb" => verb).record(seconds);
+        if let Err(error) = &answer {
+            let kind = error.kind().as_str();
+            counter!("anynode_store_errors_total", "verb" => verb, "kind" => kind).increment(1);
+            tracing::warn!(verb, %error, "store call failed");
+        }
+        answer
+    }
+}
