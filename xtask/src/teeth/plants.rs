@@ -5,7 +5,7 @@
 /// A known bug, and the checks of which at least one must fail while it is in the code.
 #[derive(Debug)]
 pub(crate) struct Plant {
-    /// The name in `cfg(planted = "name")`: lower-case words with hyphens.
+    /// The name in `cfg(planted = "name")`: lower-case words with underscores.
     pub(crate) name: &'static str,
     /// What goes wrong, in one sentence.
     pub(crate) bug: &'static str,
@@ -29,7 +29,24 @@ pub(crate) enum Hang {
     Catches,
 }
 
-pub(crate) const PLANTS: &[Plant] = &[];
+pub(crate) const PLANTS: &[Plant] = &[
+    Plant {
+        name: "epoch_counts_from_zero",
+        bug: "the next epoch is the old one and one more, so a lost entry starts again from zero",
+        package: "anynode-core",
+        target: &["--lib"],
+        checks: &["the_next_epoch_exceeds_both_the_old_one_and_the_clock"],
+        hang: Hang::Survives,
+    },
+    Plant {
+        name: "rebase_across_login",
+        bug: "a request admitted before a login writes into the session that was logged in",
+        package: "anynode-core",
+        target: &["--lib"],
+        checks: &["an_admission_ends_with_a_login_even_under_a_secret_that_is_kept"],
+        hang: Hang::Survives,
+    },
+];
 
 #[cfg(test)]
 mod tests {
@@ -41,7 +58,7 @@ mod tests {
         let names: BTreeSet<_> = PLANTS.iter().map(|plant| plant.name).collect();
         assert_eq!(names.len(), PLANTS.len());
         let is_plain =
-            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
         assert!(names.iter().all(|name| name.bytes().all(is_plain)));
     }
 

@@ -94,8 +94,8 @@ mod tests {
 
     #[test]
     fn the_directory_of_the_stand_in_names_the_plant() {
-        let path = Path::new("target/teeth/wrap/no-tombstone/rustc-wrapper");
-        assert_eq!(plant_of(path).as_deref(), Some("no-tombstone"));
+        let path = Path::new("target/teeth/wrap/no_tombstone/rustc-wrapper");
+        assert_eq!(plant_of(path).as_deref(), Some("no_tombstone"));
         assert_eq!(plant_of(Path::new("target/debug/xtask")), None);
     }
 }
