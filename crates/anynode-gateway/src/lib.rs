@@ -17,6 +17,7 @@
 //! Where to read on, in the order of a request:
 //!
 //! - `listen`: threads, accepting, stopping
+//! - `worker`: the connections of one thread
 //! - `proxy`: one request from head to answer, and when it is tried again
 //! - `forwarded`: which header fields pass, and what is said about the client
 //! - `backends`: the shared pool; who is chosen is decided in [`anynode_core::balance`]
@@ -24,8 +25,8 @@
 //! - `body`, `upgrade`: what streams through, and WebSockets
 //! - `config`: defaults and limits
 
-mod config;
 mod listen;
+mod worker;
 
 mod proxy;
 
@@ -39,6 +40,7 @@ mod body;
 mod upgrade;
 
 mod clock;
+mod config;
 
 pub use anynode_core::balance::{BackendId, BackendState, PoolFull};
 

@@ -1,8 +1,7 @@
 //! Starting and stopping: one thread accepts, and hands each connection to the worker that has fewest.
 //!
-//! Each worker is one thread with its own runtime and its own connections to the backends.
+//! Each worker is a thread with its own runtime and its own connections to the backends.
 
-use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -13,21 +12,18 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anynode_core::balance::PoolFull;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::pin;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::{sleep, timeout};
-use tracing::{debug, info, warn};
+use tokio::time::sleep;
+use tracing::{info, warn};
 
 use crate::backends::Backends;
 use crate::clock::Clock;
 use crate::config::{GatewayConfig, HEAD_BYTES_LEAST, Limits};
 use crate::proxy::Proxy;
-use crate::upstream::{BUFFER_BYTES_MAX, Upstream};
+use crate::upstream::Upstream;
+use crate::worker::{Accepted, Phase, Worker, stopping};
 
 /// How long accepting rests after it failed, for instance for want of file descriptors.
 const ACCEPT_REST: Duration = Duration::from_millis(20);
@@ -66,46 +62,12 @@ pub enum StartError {
     LimitTooLow(&'static str, usize),
 }
 
-/// A client's connection as long as anything of it is open, a WebSocket it became included.
-#[derive(Debug)]
-pub(crate) struct OpenConnection {
-    _permit: OwnedSemaphorePermit,
-    /// Counts this worker's connections: the acceptor reads the count of clones.
-    _share: Arc<()>,
-    /// When the last of a worker's is dropped, the worker has nothing left to finish.
-    _unfinished: mpsc::Sender<Infallible>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Serving,
-    Stopping,
-}
-
-/// A client's connection on its way from the acceptor to a worker.
-#[derive(Debug)]
-struct Accepted {
-    stream: TcpStream,
-    client: SocketAddr,
-    permit: OwnedSemaphorePermit,
-    share: Arc<()>,
-}
-
 /// A worker as the acceptor sees it.
 #[derive(Debug)]
 struct Inbox {
     // Its length is bounded by the permits, of which every accepted connection holds one.
     sender: UnboundedSender<Accepted>,
     share: Arc<()>,
-}
-
-/// A worker as its own thread sees it.
-#[derive(Debug)]
-struct Worker {
-    proxy: Proxy,
-    limits: Limits,
-    accepted: UnboundedReceiver<Accepted>,
-    phase: watch::Receiver<Phase>,
 }
 
 // === impl Gateway ===
@@ -244,11 +206,6 @@ impl Running {
     }
 }
 
-// Dropping `Running` drops the sender of the phase, which the threads take for a stop.
-async fn stopping(phase: &mut watch::Receiver<Phase>) {
-    let _ = phase.wait_for(|phase| *phase == Phase::Stopping).await;
-}
-
 // === accepting ===
 
 async fn accept(
@@ -308,80 +265,6 @@ fn hand_out(
     };
     if inbox.sender.send(accepted).is_err() {
         warn!("a worker is gone; its connection is closed");
-    }
-}
-
-// === impl Worker ===
-
-impl Worker {
-    /// Serves what the acceptor hands over until it stops, then finishes what is open.
-    async fn serve(mut self) {
-        tokio::spawn(Arc::clone(&self.proxy.upstream).sweep());
-        let proxy = Arc::new(self.proxy);
-        let (unfinished, mut finished) = mpsc::channel(1);
-        while let Some(accepted) = self.accepted.recv().await {
-            let open = Arc::new(OpenConnection {
-                _permit: accepted.permit,
-                _share: accepted.share,
-                _unfinished: unfinished.clone(),
-            });
-            let stream = accepted.stream;
-            let serving = Connection {
-                proxy: Arc::clone(&proxy),
-                open,
-                client: accepted.client,
-                phase: self.phase.clone(),
-            };
-            tokio::spawn(serving.serve(stream, self.limits));
-        }
-        drop(unfinished);
-        let all_finished = timeout(self.limits.stop_timeout, finished.recv()).await;
-        if all_finished.is_err() {
-            warn!("requests still in flight are cut");
-        }
-    }
-}
-
-/// One client's connection.
-struct Connection {
-    proxy: Arc<Proxy>,
-    open: Arc<OpenConnection>,
-    client: SocketAddr,
-    phase: watch::Receiver<Phase>,
-}
-
-impl Connection {
-    async fn serve(mut self, stream: TcpStream, limits: Limits) {
-        let stream = match tokio::net::TcpStream::from_std(stream) {
-            Ok(stream) => stream,
-            Err(error) => return warn!(%error, "cannot serve a connection"),
-        };
-        // Without it the end of an answer could wait for an acknowledgement.
-        if stream.set_nodelay(true).is_err() {
-            return;
-        }
-        let service = service_fn(|request| {
-            let (proxy, open, client) = (&self.proxy, &self.open, self.client);
-            async move { Ok::<_, Infallible>(proxy.answer(client, open, request).await) }
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(limits.head_timeout)
-            .max_header_size(limits.head_bytes_max)
-            .max_buf_size(BUFFER_BYTES_MAX.max(limits.head_bytes_max))
-            .serve_connection(TokioIo::new(stream), service)
-            .with_upgrades();
-        pin!(connection);
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = stopping(&mut self.phase) => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        };
-        if let Err(error) = ended {
-            debug!(%error, "a client's connection ended");
-        }
     }
 }
 

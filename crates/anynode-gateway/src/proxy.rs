@@ -12,9 +12,9 @@ use crate::backends::Backends;
 use crate::body::{AnswerBody, RequestBody};
 use crate::config::AfterSilence;
 use crate::forwarded;
-use crate::listen::OpenConnection;
 use crate::upgrade;
 use crate::upstream::{Lease, Outcome, Upstream, Via};
+use crate::worker::OpenConnection;
 
 /// What every connection of one worker shares.
 #[derive(Debug)]

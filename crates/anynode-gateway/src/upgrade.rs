@@ -13,7 +13,7 @@ use tokio::io::copy_bidirectional;
 use tracing::debug;
 
 use crate::forwarded::list_contains;
-use crate::listen::OpenConnection;
+use crate::worker::OpenConnection;
 
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 
