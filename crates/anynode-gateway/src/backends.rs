@@ -100,12 +100,12 @@ impl Backends {
         }
     }
 
-    /// Reports a new connection or an answer; cheap unless the backend was on trial.
-    pub(crate) fn connected(&self, target: Target) {
+    /// Reports an answer; cheap unless the backend was on trial.
+    pub(crate) fn answered(&self, target: Target) {
         if target.choice.chosen_as() == ChosenAs::Ready {
             return;
         }
-        let health = self.lock().pool.connected(target.choice);
+        let health = self.lock().pool.answered(target.choice);
         if health == Health::CameBack {
             info!(backend = %target.choice.backend(), address = %target.address, "backend is back");
         }

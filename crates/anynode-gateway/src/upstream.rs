@@ -120,7 +120,6 @@ impl Upstream {
             self.backends.connect_failed(target);
             return Outcome::NotSent(request);
         };
-        self.backends.connected(target);
         self.exchange(sender, target, request).await
     }
 
@@ -177,7 +176,7 @@ impl Upstream {
         loop {
             match timeout(self.limits.answer_timeout, answer.as_mut()).await {
                 Ok(Ok(response)) => {
-                    self.backends.connected(target);
+                    self.backends.answered(target);
                     let lease = Lease {
                         sender,
                         choice: target.choice,
@@ -275,5 +274,71 @@ impl Lease {
     /// Keeps the connection for another request.
     pub(crate) fn give_back(self) {
         self.upstream.put_idle(self.sender, self.choice);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::mpsc::{Receiver, channel};
+
+    use anynode_core::balance::BackendId;
+    use hyper::Method;
+
+    use super::*;
+    use crate::config::Backend;
+
+    /// Answers the first request of every connection and hands the connection over, still open.
+    fn backend() -> (Backend, Receiver<TcpStream>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (connections, answered) = channel();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let _ = stream.read(&mut [0; 4096]).unwrap();
+                let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+                stream.write_all(answer).unwrap();
+                // The test may have ended with what it wanted to know.
+                let _ = connections.send(stream);
+            }
+        });
+        (Backend::new(BackendId::new(1), address), answered)
+    }
+
+    fn post() -> Request<RequestBody> {
+        let mut request = Request::new(RequestBody::Empty);
+        *request.method_mut() = Method::POST;
+        request
+    }
+
+    /// Leaves one idle connection, lets the backend close it, and asks before the runtime could hear of it.
+    async fn asked_when_just_closed(via: Via) -> Outcome {
+        let (backend, answered) = backend();
+        let clock = Clock::start();
+        let backends = Backends::new(&[backend], clock).unwrap();
+        let upstream = Upstream::new(backends.clone(), clock, Limits::default());
+        let target = backends.choose(&[]).unwrap();
+        let Outcome::Answered(_, lease) = upstream.attempt(target, post(), Via::New).await else {
+            panic!("the backend answers the first request");
+        };
+        lease.give_back();
+        while !upstream.lock()[&target.choice.incarnation()][0]
+            .sender
+            .is_ready()
+        {
+            tokio::task::yield_now().await;
+        }
+        drop(answered.recv().unwrap());
+        upstream.attempt(target, post(), via).await
+    }
+
+    #[tokio::test]
+    async fn a_connection_the_backend_closed_is_not_used_for_what_must_not_be_sent_twice() {
+        let unchecked = asked_when_just_closed(Via::Idle).await;
+        assert!(matches!(unchecked, Outcome::Silence), "{unchecked:?}");
+        let checked = asked_when_just_closed(Via::IdleAfterCheck).await;
+        assert!(matches!(checked, Outcome::Answered(..)), "{checked:?}");
     }
 }

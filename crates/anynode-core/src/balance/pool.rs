@@ -66,7 +66,7 @@ pub struct Choice {
 pub enum ChosenAs {
     /// It was [`Ready`](BackendState::Ready); its success is no news.
     Ready,
-    /// It was [`Down`](BackendState::Down); [`Pool::connected`] must be told of a success.
+    /// It was [`Down`](BackendState::Down); [`Pool::answered`] must be told of a success.
     Trial,
 }
 
@@ -223,11 +223,12 @@ impl Pool {
         health
     }
 
-    /// Reports that the chosen backend accepted a connection or answered.
+    /// Reports that the chosen backend answered.
     ///
+    /// An accepted connection is not enough: the kernel accepts for a process that hangs.
     /// A backend that was down is ready again, and its next back-off starts short.
     /// Needed only for a choice made as a [trial](ChosenAs::Trial).
-    pub fn connected(&mut self, choice: Choice) -> Health {
+    pub fn answered(&mut self, choice: Choice) -> Health {
         let Some(member) = self.chosen_mut(choice) else {
             return Health::Unchanged;
         };
@@ -451,7 +452,7 @@ mod tests {
         }
         let trial = pool.choose(&[], at(5_000)).unwrap();
         assert_eq!(trial.chosen_as(), ChosenAs::Trial);
-        assert_eq!(pool.connected(trial), Health::CameBack);
+        assert_eq!(pool.answered(trial), Health::CameBack);
         assert_eq!(state(&pool, 1), BackendState::Ready);
         assert_eq!(fail(&mut pool, at(6_000)), at(6_100));
     }
@@ -479,10 +480,12 @@ mod tests {
             pool.connect_failed(choice, at(0));
         }
         let mut tried = Vec::new();
-        while let Some(choice) = pool.choose(&tried, at(1)) {
+        for _ in 0..3 {
+            let choice = pool.choose(&tried, at(1)).unwrap();
             assert_eq!(choice.chosen_as(), ChosenAs::Trial);
             tried.push(choice.backend());
         }
+        assert_eq!(pool.choose(&tried, at(1)), None);
         tried.sort();
         assert_eq!(tried, [1, 2, 3].map(BackendId::new));
     }
@@ -493,7 +496,7 @@ mod tests {
         let before = pool.choose(&[], at(0)).unwrap();
         pool.drain(before.backend());
         assert_eq!(pool.connect_failed(before, at(0)), Health::Unchanged);
-        assert_eq!(pool.connected(before), Health::Unchanged);
+        assert_eq!(pool.answered(before), Health::Unchanged);
         assert_eq!(state(&pool, 1), BackendState::Draining);
         for _ in 0..10 {
             assert_eq!(chosen(&mut pool, &[], at(0)), Some(2));

@@ -1,5 +1,7 @@
 //! What a dead backend costs: nothing if nothing was sent, and never a request run twice.
 
+use std::num::NonZeroUsize;
+
 use anynode_gateway::{AfterSilence, Backend, BackendId, BackendState};
 use hyper::StatusCode;
 
@@ -119,6 +121,22 @@ async fn a_get_that_met_silence_is_sent_once_more_and_not_more_often() {
     let lost = gateway(&[&nodes[0], &nodes[1]]);
     assert_eq!(ask_once(&lost, "GET").await.status, StatusCode::BAD_GATEWAY);
     assert_eq!((nodes[0].requests(), nodes[1].requests()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_get_that_met_silence_on_an_idle_connection_is_sent_again_on_a_new_one() {
+    // As after a power failure: nobody said that the connections are gone, and every idle one ends in silence.
+    let nodes = [
+        Node::silent_when_asked_again().await,
+        Node::silent_when_asked_again().await,
+    ];
+    let mut config = config(&[&nodes[0], &nodes[1]]);
+    config.workers = NonZeroUsize::new(1);
+    let gateway = start(config);
+    let mut client = Client::connect(&gateway).await;
+    for _ in 0..10 {
+        assert_eq!(client.get("/").await.status, StatusCode::OK);
+    }
 }
 
 #[tokio::test]

@@ -59,10 +59,11 @@ async fn a_stop_finishes_what_is_in_flight_closes_what_is_idle_and_accepts_nothi
     let asking = tokio::spawn(async move { client.get("/").await });
     until(|| node.requests() == 1).await;
 
-    let stopping = tokio::task::spawn_blocking(move || gateway.stop());
+    let mut stopping = tokio::task::spawn_blocking(move || gateway.stop());
     assert_eq!(within(idle.read(&mut [0; 1])).await.unwrap_or(0), 0);
     within(async { while TcpStream::connect(address).await.is_ok() {} }).await;
-    assert!(!stopping.is_finished());
+    let waits = tokio::time::timeout(Duration::from_millis(200), &mut stopping).await;
+    assert!(waits.is_err(), "it stopped with a request in flight");
     go.notify_one();
     let answer = within(asking).await.unwrap();
     assert_eq!(

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use anynode_gateway::HEADER_COUNT_MAX;
 
 use crate::world::{
-    Client, Node, config, empty, full, gateway, raw, request, start, until, within,
+    Client, Node, PATIENCE, config, empty, full, gateway, raw, request, start, until, within,
 };
 
 const SHORT: Duration = Duration::from_millis(150);
@@ -156,6 +156,8 @@ async fn idle_connections_to_a_backend_are_not_more_than_allowed() {
     let mut config = config(&[&node]);
     config.workers = NonZeroUsize::new(1);
     config.limits.idle_per_backend_max = 3;
+    // Only the bound may close them, not their age.
+    config.limits.idle_timeout = PATIENCE * 2;
     let gateway = start(config);
     let mut asking = JoinSet::new();
     for _ in 0..8 {

@@ -124,6 +124,27 @@ impl Node {
         })
     }
 
+    /// Answers the first request of every connection, and ends the connection at the second.
+    pub(crate) async fn silent_when_asked_again() -> Self {
+        let requests = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&requests);
+        Self::accepting(free_port().await, requests, move |mut stream| {
+            let counter = Arc::clone(&counter);
+            async move {
+                let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+                let mut buffer = [0; 4096];
+                if !matches!(stream.read(&mut buffer).await, Ok(1..)) {
+                    return;
+                }
+                counter.fetch_add(1, Ordering::SeqCst);
+                stream.write_all(answer).await.unwrap();
+                if matches!(stream.read(&mut buffer).await, Ok(1..)) {
+                    counter.fetch_add(1, Ordering::SeqCst);
+                }
+            }
+        })
+    }
+
     /// Answers every request with these bytes, whatever they are.
     pub(crate) async fn writing(bytes: Vec<u8>) -> Self {
         let requests = Arc::new(AtomicUsize::new(0));
