@@ -1,13 +1,14 @@
 //! The SQLite store: one file, and any number of processes of one machine on it.
 //!
 //! Read in this order: `schema` and `version_1.sql` for what is kept, `read`, `write` and
-//! `sweep` for what is done with it, `readers`, `writer` and `transact` for where that runs,
+//! `sweep` for what is done with it, `readers`, `writer`, `transact` and `line` for where and when that runs,
 //! `channel` for how nodes hear of it, `reserve` and `fault` for when it goes wrong.
 
 mod channel;
 mod fault;
 mod file;
 mod inspect;
+mod line;
 mod options;
 mod pause;
 mod read;

@@ -1,23 +1,23 @@
-//! How long to wait for a lock that someone else holds: short, growing, and never in step.
+//! How long to wait before looking again for a lock that someone else holds.
 
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
     time::Duration,
 };
 
-/// The pauses of one wait.
+/// The pauses of one wait: random, so that those who wait are never in step, and as short for
+/// who has waited long as for who has just come, so that nobody is at a disadvantage.
 #[derive(Debug)]
 pub(super) struct Pause {
     attempt: u32,
     random: u64,
 }
 
-/// The first pause is at most this; each doubles it.
-const FIRST_MICROS: u64 = 50;
+/// A pause is between half of this and this: about the time of a transaction.
+const MICROS: u64 = 100;
 
-/// No pause is longer than 50 µs doubled this often, 0.8 ms: a writer that commits batch after
-/// batch leaves gaps of some microseconds only, and whoever waits has to look often to meet one.
-const DOUBLINGS_MAX: u32 = 4;
+/// After so many, the lock is held by someone slow, and a pause is ten times as long.
+const SHORT_MAX: u32 = 200;
 
 // === impl Pause ===
 
@@ -27,9 +27,13 @@ impl Pause {
         std::thread::sleep(self.next());
     }
 
-    /// The next pause: a random part of its bound, and at least half.
+    /// The next pause.
     pub(super) fn next(&mut self) -> Duration {
-        let most = FIRST_MICROS << self.attempt.min(DOUBLINGS_MAX);
+        let most = if self.attempt < SHORT_MAX {
+            MICROS
+        } else {
+            10 * MICROS
+        };
         self.attempt = self.attempt.saturating_add(1);
         // Xorshift: pauses need to differ, not to be secret.
         self.random ^= self.random << 13;

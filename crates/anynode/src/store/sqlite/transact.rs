@@ -1,11 +1,14 @@
 //! Transactions: the write lock, the group, its commit, and what happens when one of these fails.
 
+use std::sync::Arc;
+
 use anynode_core::Clock;
 use rusqlite::Connection;
 
 use super::{
     fault::Fault,
     file::{File, Role},
+    line::Line,
     pause::Pause,
     reserve::{RESERVE_BYTES, Reserve},
     writer::{Failed, Job, Urgency},
@@ -17,6 +20,7 @@ use crate::clock::boot_time;
 pub(super) struct Transactor {
     file: File,
     reserve: Reserve,
+    line: Arc<Line>,
     /// The bound of the file in bytes, if it has one.
     bytes_max: Option<u64>,
     open: Option<Open>,
@@ -36,6 +40,7 @@ impl Transactor {
     pub(super) fn new(file: File, bytes_max: Option<u64>) -> Self {
         Self {
             reserve: Reserve::beside(file.path()),
+            line: Arc::new(Line::beside(file.path())),
             file,
             bytes_max,
             open: None,
@@ -87,42 +92,54 @@ impl Transactor {
         group: &mut Group,
         clock: &dyn Clock,
     ) -> Result<(), Failed> {
-        let mut pause = Pause::default();
         loop {
-            let outcome = self.try_once(urgency, group, clock);
-            let fault = match &outcome {
-                Err(Failed::Before(fault) | Failed::Commit(fault)) => fault,
-                Ok(()) => return outcome,
-            };
-            if !fault.is_busy() {
-                return outcome;
+            self.begin(urgency, group).map_err(Failed::Before)?;
+            // From here on a caller who gives up no longer knows the outcome.
+            group.retain_mut(|job| job.claim());
+            let outcome = self.run(group, clock);
+            match &outcome {
+                Err(Failed::Before(fault) | Failed::Commit(fault)) if fault.is_busy() => {
+                    give_up_late(group);
+                }
+                _ => return outcome,
             }
-            give_up_late(group);
             if group.is_empty() {
                 return outcome;
+            }
+        }
+    }
+
+    /// Takes the write lock, as soon as it is this process's turn. Whoever's deadline passes
+    /// meanwhile is told so; with nobody left there is nothing to begin.
+    fn begin(&mut self, urgency: Urgency, group: &mut Group) -> Result<(), Fault> {
+        if urgency == Urgency::Ordinary && self.reserve.keep().is_err() {
+            return Err(Fault::Full);
+        }
+        let line = self.line.clone();
+        let _head = line.stand();
+        let mut pause = Pause::default();
+        loop {
+            match self
+                .ready(urgency)
+                .and_then(|db| execute(db, "BEGIN IMMEDIATE"))
+            {
+                Err(fault) if fault.is_busy() => give_up_late(group),
+                begun => return begun,
+            }
+            if group.is_empty() {
+                return Err(Fault::Late);
             }
             pause.sleep();
         }
     }
 
-    fn try_once(
-        &mut self,
-        urgency: Urgency,
-        group: &mut Group,
-        clock: &dyn Clock,
-    ) -> Result<(), Failed> {
-        if urgency == Urgency::Ordinary && self.reserve.keep().is_err() {
-            return Err(Failed::Before(Fault::Full));
-        }
-        let db = self.ready(urgency).map_err(Failed::Before)?;
-        execute(db, "BEGIN IMMEDIATE").map_err(Failed::Before)?;
-        // From here on a caller who gives up no longer knows the outcome.
-        group.retain_mut(|job| job.claim());
+    fn run(&mut self, group: &mut Group, clock: &dyn Clock) -> Result<(), Failed> {
+        let open = self.open.as_ref().expect("a transaction has begun on it");
         let ran = group
             .iter_mut()
-            .try_for_each(|job| job.run(db, clock.now()));
+            .try_for_each(|job| job.run(&open.db, clock.now()));
         let outcome = match ran {
-            Ok(()) => execute(db, "COMMIT").map_err(Failed::Commit),
+            Ok(()) => execute(&open.db, "COMMIT").map_err(Failed::Commit),
             Err(fault) => Err(Failed::Before(fault)),
         };
         if outcome.is_err() {
