@@ -36,6 +36,10 @@ const STATEMENTS_CACHED: usize = 64;
 /// What the write-ahead log may keep of the disk after a burst.
 const JOURNAL_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
+/// How long a new connection waits for a file that is being recovered: some milliseconds for
+/// each megabyte of its log.
+const RECOVERY_MAX: Duration = Duration::from_secs(1);
+
 // === impl File ===
 
 impl File {
@@ -81,11 +85,18 @@ impl File {
             Role::Read => "ON",
             Role::Write => "OFF",
         };
-        db.execute_batch(&format!(
+        let settings = format!(
             "PRAGMA synchronous = NORMAL; PRAGMA query_only = {only}; \
              PRAGMA journal_size_limit = {JOURNAL_BYTES_MAX};"
-        ))?;
-        Ok(db)
+        );
+        // Another process may be making the file, or recovering it, at this very moment.
+        let (until, mut pause) = (boot_time() + RECOVERY_MAX, Pause::default());
+        loop {
+            match db.execute_batch(&settings).map_err(Fault::from) {
+                Err(fault) if fault.is_busy() && boot_time() < until => pause.sleep(),
+                set => return set.map(|()| db),
+            }
+        }
     }
 
     /// Where it is.

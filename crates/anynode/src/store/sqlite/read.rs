@@ -213,3 +213,60 @@ fn tombstone(row: &Row<'_>) -> Result<Tombstone, Fault> {
 fn after(handle: Option<&Handle>) -> &[u8] {
     handle.map_or(&[], |handle| handle.as_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::{file::File, file::Role};
+
+    /// What SQLite says it will do: `SEARCH` goes by an index, `SCAN` reads everything.
+    fn plan(sql: &str) -> String {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("sessions.db");
+        let file = File::open(&path, std::time::Duration::from_secs(5)).expect("opens");
+        let db = file.connect(Role::Read).expect("connects");
+        let mut statement = db
+            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+            .expect("SQL");
+        let count = statement.parameter_count();
+        let nulls = vec![rusqlite::types::Null; count];
+        let steps = statement
+            .query_map(rusqlite::params_from_iter(nulls), |row| row.get("detail"))
+            .expect("a plan");
+        steps
+            .collect::<Result<Vec<String>, _>>()
+            .expect("text")
+            .join("; ")
+    }
+
+    #[test]
+    fn a_load_goes_by_two_indexes() {
+        let plan = plan(LOAD);
+        assert!(!plan.contains("SCAN"), "{plan}");
+        assert!(plan.contains("SEARCH u USING PRIMARY KEY"), "{plan}");
+    }
+
+    #[test]
+    fn a_list_reads_the_sessions_of_its_user_only_and_sorts_nothing() {
+        let plan = plan(LIST);
+        assert!(
+            plan.contains("record_by_user (user=? AND handle>?)"),
+            "{plan}"
+        );
+        assert!(
+            !plan.contains("SCAN") && !plan.contains("TEMP B-TREE"),
+            "{plan}"
+        );
+    }
+
+    #[test]
+    fn a_scan_continues_by_index() {
+        for sql in [SCAN_RECORDS, SCAN_TOMBSTONES] {
+            let plan = plan(sql);
+            assert!(
+                plan.contains("SEARCH") && !plan.contains("TEMP B-TREE"),
+                "{plan}"
+            );
+        }
+    }
+}
