@@ -50,6 +50,7 @@ mod service;
 mod session;
 mod sessions;
 mod stale;
+pub mod store;
 mod timely;
 
 pub use self::{

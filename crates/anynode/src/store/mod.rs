@@ -1,0 +1,49 @@
+//! The stores that sessions live in, and how one is opened from its URL.
+
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+
+use std::sync::Arc;
+
+use anynode_core::{
+    Store,
+    store::{Error, ErrorKind, Result},
+};
+
+/// Opens the store that a URL names.
+///
+/// | URL | store | feature |
+/// |---|---|---|
+/// | `sqlite:PATH` | [`sqlite::SqliteStore`] | `sqlite` (default) |
+///
+/// # Errors
+/// `Config` when the URL names no store that is built in, or one that cannot be used as it is
+/// set up; `Unavailable` when it cannot be reached now.
+///
+/// ```
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// # let directory = tempfile::tempdir().unwrap();
+/// # let path = directory.path().join("sessions.db");
+/// let store = anynode::store::open(&format!("sqlite:{}", path.display())).await?;
+/// assert_eq!(store.inspect().await?.store, "sqlite");
+/// # Ok::<(), anynode_core::Error>(()) }).unwrap();
+/// ```
+#[expect(
+    clippy::unused_async,
+    reason = "stores over the network are opened by the same call"
+)]
+pub async fn open(url: &str) -> Result<Arc<dyn Store>> {
+    let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+    match scheme {
+        #[cfg(feature = "sqlite")]
+        "sqlite" => Ok(Arc::new(sqlite::SqliteStore::open(url)?)),
+        #[cfg(not(feature = "sqlite"))]
+        "sqlite" => Err(refused("sqlite: needs the feature `sqlite` of anynode")),
+        // What follows the scheme may hold a password, so the URL is never repeated.
+        _ => Err(refused("this URL names no known store; known are: sqlite:")),
+    }
+}
+
+fn refused(detail: &'static str) -> Error {
+    Error::new(ErrorKind::Config, "store", "open").with_detail(detail)
+}

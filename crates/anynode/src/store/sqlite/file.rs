@@ -1,0 +1,152 @@
+//! The file: how it is made, opened and prepared for several processes.
+
+use std::{
+    fs::OpenOptions,
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anynode_core::store::{Error, ErrorKind};
+use rusqlite::{Connection, OpenFlags};
+
+use super::{
+    fault::Fault,
+    pause::Pause,
+    schema::{self, Standing},
+};
+use crate::clock::boot_time;
+
+/// A database file that is ours and up to date.
+#[derive(Clone, Debug)]
+pub(super) struct File {
+    path: PathBuf,
+}
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Read,
+    Write,
+}
+
+/// More statements than the store has, so that each is prepared once on a connection.
+const STATEMENTS_CACHED: usize = 64;
+
+/// What the write-ahead log may keep of the disk after a burst.
+const JOURNAL_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+// === impl File ===
+
+impl File {
+    /// Opens the file, makes it if it is missing, and brings it up to date. Blocks for as long
+    /// as another process does the same, and no longer than `deadline`.
+    pub(super) fn open(path: &Path, deadline: Duration) -> Result<Self, Error> {
+        make(path)?;
+        let file = Self {
+            path: path.to_owned(),
+        };
+        let until = boot_time() + deadline;
+        let db = file
+            .connect(Role::Write)
+            .map_err(|fault| fault.error("open"))?;
+        let standing = retrying(until, || schema::standing(&db))?;
+        judge(standing)?;
+        let journal = retrying(until, || {
+            let mode = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+            Ok::<String, Fault>(mode)
+        })?;
+        if journal != "wal" {
+            return Err(refused("this file cannot be used with a write-ahead log"));
+        }
+        if standing != Standing::Current {
+            let reached = retrying(until, || migrate(&db))?;
+            judge(reached)?;
+            tracing::info!(
+                version = schema::VERSION,
+                "sqlite: the schema is up to date"
+            );
+        }
+        Ok(file)
+    }
+
+    /// Another connection to it.
+    pub(super) fn connect(&self, role: Role) -> Result<Connection, Fault> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(&self.path, flags)?;
+        db.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+        // SQLite's own waiting knows no deadline of a call, so the store waits by itself.
+        db.busy_timeout(Duration::ZERO)?;
+        let only = match role {
+            Role::Read => "ON",
+            Role::Write => "OFF",
+        };
+        db.execute_batch(&format!(
+            "PRAGMA synchronous = NORMAL; PRAGMA query_only = {only}; \
+             PRAGMA journal_size_limit = {JOURNAL_BYTES_MAX};"
+        ))?;
+        Ok(db)
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Repeats what meets a lock until it succeeds, fails otherwise, or `until` has come.
+fn retrying<T>(until: Duration, act: impl Fn() -> Result<T, Fault>) -> Result<T, Error> {
+    let mut pause = Pause::default();
+    loop {
+        match act() {
+            Err(fault) if fault.is_busy() && boot_time() < until => pause.sleep(),
+            Err(fault) => return Err(fault.error("open")),
+            Ok(value) => return Ok(value),
+        }
+    }
+}
+
+fn migrate(db: &Connection) -> Result<Standing, Fault> {
+    db.execute_batch("BEGIN IMMEDIATE")?;
+    let reached = schema::migrate(db).and_then(|standing| {
+        db.execute_batch("COMMIT")?;
+        Ok(standing)
+    });
+    if reached.is_err() && !db.is_autocommit() {
+        db.execute_batch("ROLLBACK")?;
+    }
+    reached
+}
+
+fn judge(standing: Standing) -> Result<(), Error> {
+    match standing {
+        Standing::Current | Standing::Behind(_) => Ok(()),
+        Standing::Newer(version) => Err(refused(format!(
+            "the file has schema version {version} and this anynode knows {} at most; \
+             use the newer anynode",
+            schema::VERSION
+        ))),
+        Standing::Foreign => Err(refused("the file belongs to another application")),
+    }
+}
+
+/// Makes the file for its owner alone: what is in it opens sessions to no one, but it is the
+/// data of people. SQLite gives its side files the mode of the file.
+fn make(path: &Path) -> Result<(), Error> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(refused("the directory of the file does not exist").with_source(error))
+        }
+        Err(error) => Err(refused("the file cannot be made").with_source(error)),
+    }
+}
+
+pub(super) fn refused(detail: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Config, super::NAME, "open").with_detail(detail)
+}
