@@ -1,1 +1,49 @@
 //! The load balancer in front of the nodes.
+//!
+//! ```no_run
+//! use anynode_gateway::{Backend, BackendId, Gateway, GatewayConfig};
+//!
+//! let node = Backend::new(BackendId::new(1), "127.0.0.1:4001".parse()?);
+//! let gateway = Gateway::new(GatewayConfig::new("127.0.0.1:0".parse()?, vec![node])).start()?;
+//! println!("http://{}", gateway.local_addr());
+//!
+//! // The node was restarted and came back on another port.
+//! gateway.backends().insert(Backend::new(BackendId::new(1), "127.0.0.1:4002".parse()?))?;
+//!
+//! gateway.stop();
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Where to read on, in the order of a request:
+//!
+//! - `listen`: threads, accepting, stopping
+//! - `worker`: the connections of one thread
+//! - `proxy`: one request from head to answer, and when it is tried again
+//! - `forwarded`: which header fields pass, and what is said about the client
+//! - `backends`: the shared pool; who is chosen is decided in [`anynode_core::balance`]
+//! - `upstream`: connections to the backends
+//! - `body`, `upgrade`: what streams through, and WebSockets
+//! - `config`: defaults and limits
+
+mod listen;
+mod worker;
+
+mod proxy;
+
+mod forwarded;
+
+mod backends;
+
+mod upstream;
+
+mod body;
+mod upgrade;
+
+mod clock;
+mod config;
+
+pub use anynode_core::balance::{BackendId, BackendState, PoolFull};
+
+pub use self::backends::Backends;
+pub use self::config::{AfterSilence, Backend, GatewayConfig, HEADER_COUNT_MAX, Limits};
+pub use self::listen::{Gateway, Running, StartError};

@@ -1,0 +1,292 @@
+//! Starting and stopping: one thread accepts, and hands each connection to the worker that has fewest.
+//!
+//! Each worker is a thread with its own runtime and its own connections to the backends.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use anynode_core::balance::PoolFull;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc::{self, UnboundedSender};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::sleep;
+use tracing::{info, warn};
+
+use crate::backends::Backends;
+use crate::clock::Clock;
+use crate::config::{GatewayConfig, HEAD_BYTES_LEAST, Limits};
+use crate::proxy::Proxy;
+use crate::upstream::Upstream;
+use crate::worker::{Accepted, Phase, Worker, stopping};
+
+/// How long accepting rests after it failed, for instance for want of file descriptors.
+const ACCEPT_REST: Duration = Duration::from_millis(20);
+
+/// A gateway that is not started yet.
+#[derive(Debug)]
+pub struct Gateway {
+    config: GatewayConfig,
+}
+
+/// A gateway that serves until it is stopped or dropped.
+#[derive(Debug)]
+pub struct Running {
+    local_addr: SocketAddr,
+    backends: Backends,
+    phase: watch::Sender<Phase>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Why a gateway did not start.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The address cannot be listened on, most often because another process does.
+    Listen {
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A thread or its runtime could not be started.
+    Thread(io::Error),
+    /// There are more backends than a pool holds.
+    PoolFull(PoolFull),
+    /// A limit is so low that nothing could be served; the field's name and the least value.
+    LimitTooLow(&'static str, usize),
+}
+
+/// A worker as the acceptor sees it.
+#[derive(Debug)]
+struct Inbox {
+    // Its length is bounded by the permits, of which every accepted connection holds one.
+    sender: UnboundedSender<Accepted>,
+    share: Arc<()>,
+}
+
+// === impl Gateway ===
+
+impl Gateway {
+    /// Returns a gateway with this configuration; nothing happens before [`start`](Self::start).
+    #[must_use]
+    pub fn new(config: GatewayConfig) -> Self {
+        Self { config }
+    }
+
+    /// Listens, and serves on threads of its own.
+    ///
+    /// Needs no runtime around it and may be called inside one.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] if the address is taken, a limit is too low, or the system gives no threads.
+    pub fn start(self) -> Result<Running, StartError> {
+        let Self { config } = self;
+        check_limits(&config.limits)?;
+        let clock = Clock::start();
+        let backends = Backends::new(&config.backends, clock).map_err(StartError::PoolFull)?;
+        let (listener, local_addr) =
+            listen(config.listen).map_err(|source| StartError::Listen {
+                address: config.listen,
+                source,
+            })?;
+
+        let (phase, watching) = watch::channel(Phase::Serving);
+        let mut running = Running {
+            local_addr,
+            backends: backends.clone(),
+            phase,
+            threads: Vec::new(),
+        };
+        let mut inboxes = Vec::new();
+        for _ in 0..workers(&config) {
+            let (sender, accepted) = mpsc::unbounded_channel();
+            let share = Arc::default();
+            inboxes.push(Inbox { sender, share });
+            let worker = Worker {
+                proxy: Proxy {
+                    backends: backends.clone(),
+                    upstream: Upstream::new(backends.clone(), clock, config.limits),
+                    after_silence: config.after_silence,
+                },
+                limits: config.limits,
+                accepted,
+                phase: watching.clone(),
+            };
+            running.spawn("gateway-worker", worker.serve())?;
+        }
+        let accepting = accept(listener, inboxes, config.limits.connections_max, watching);
+        running.spawn("gateway-accept", accepting)?;
+        info!(address = %local_addr, "listening");
+        Ok(running)
+    }
+}
+
+fn check_limits(limits: &Limits) -> Result<(), StartError> {
+    if limits.head_bytes_max < HEAD_BYTES_LEAST {
+        return Err(StartError::LimitTooLow("head_bytes_max", HEAD_BYTES_LEAST));
+    }
+    if limits.connections_max == 0 {
+        return Err(StartError::LimitTooLow("connections_max", 1));
+    }
+    Ok(())
+}
+
+fn workers(config: &GatewayConfig) -> usize {
+    let cores = || thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    config.workers.unwrap_or_else(cores).get()
+}
+
+/// Binds without `SO_REUSEPORT`, so that a second program on the same port is an error and not a share of its requests.
+fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    let local_addr = listener.local_addr()?;
+    Ok((listener, local_addr))
+}
+
+// === impl Running ===
+
+impl Running {
+    /// Returns the address listened on, with the port the system chose if 0 was asked for.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Returns the pool, to change while the gateway runs; the handle may outlive the gateway.
+    #[must_use]
+    pub fn backends(&self) -> Backends {
+        self.backends.clone()
+    }
+
+    /// Begins to stop and returns at once.
+    ///
+    /// No further connection is accepted, idle ones are closed, and requests in flight may
+    /// finish within [`Limits::stop_timeout`]; what is open then, WebSockets too, is cut.
+    pub fn begin_stop(&self) {
+        // The workers may all be gone; then there is nobody to tell.
+        let _ = self.phase.send(Phase::Stopping);
+    }
+
+    /// Stops and waits until it is done, at most a little more than [`Limits::stop_timeout`].
+    ///
+    /// It blocks the thread: inside a runtime call it from a blocking task.
+    pub fn stop(mut self) {
+        self.begin_stop();
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                warn!("a thread of the gateway ended with a panic");
+            }
+        }
+    }
+
+    fn spawn(
+        &mut self,
+        name: &str,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), StartError> {
+        let runtime: Runtime = Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build()
+            .map_err(StartError::Thread)?;
+        let thread = thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || runtime.block_on(work))
+            .map_err(StartError::Thread)?;
+        self.threads.push(thread);
+        Ok(())
+    }
+}
+
+// === accepting ===
+
+async fn accept(
+    listener: TcpListener,
+    inboxes: Vec<Inbox>,
+    connections_max: usize,
+    mut phase: watch::Receiver<Phase>,
+) {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => {
+            warn!(%error, "cannot accept");
+            return;
+        }
+    };
+    let permits = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
+    loop {
+        // The permit comes first, so that clients beyond the limit wait in the kernel's queue.
+        let next = async {
+            let permit = Arc::clone(&permits).acquire_owned().await;
+            let permit = permit.expect("the semaphore is never closed");
+            (permit, listener.accept().await)
+        };
+        let (permit, accepted) = tokio::select! {
+            biased;
+            () = stopping(&mut phase) => return,
+            next = next => next,
+        };
+        let handed = accepted.and_then(|(stream, client)| {
+            let stream = stream.into_std()?;
+            hand_out(&inboxes, stream, client, permit);
+            Ok(())
+        });
+        if let Err(error) = handed {
+            warn!(%error, "cannot accept a connection");
+            sleep(ACCEPT_REST).await;
+        }
+    }
+}
+
+/// Gives a connection to the worker that has fewest.
+fn hand_out(
+    inboxes: &[Inbox],
+    stream: TcpStream,
+    client: SocketAddr,
+    permit: OwnedSemaphorePermit,
+) {
+    let fewest = inboxes
+        .iter()
+        .min_by_key(|inbox| Arc::strong_count(&inbox.share));
+    let inbox = fewest.expect("there is at least one worker");
+    let accepted = Accepted {
+        stream,
+        client,
+        permit,
+        share: Arc::clone(&inbox.share),
+    };
+    if inbox.sender.send(accepted).is_err() {
+        warn!("a worker is gone; its connection is closed");
+    }
+}
+
+// === impl StartError ===
+
+impl fmt::Display for StartError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listen { address, .. } => write!(formatter, "cannot listen on {address}"),
+            Self::Thread(_) => formatter.write_str("cannot start a thread of the gateway"),
+            Self::PoolFull(_) => formatter.write_str("too many backends"),
+            Self::LimitTooLow(name, least) => write!(formatter, "{name} is less than {least}"),
+        }
+    }
+}
+
+impl Error for StartError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Listen { source, .. } | Self::Thread(source) => Some(source),
+            Self::PoolFull(source) => Some(source),
+            Self::LimitTooLow(..) => None,
+        }
+    }
+}

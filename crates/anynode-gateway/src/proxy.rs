@@ -1,0 +1,257 @@
+//! One request, from the client's head to the backend's answer.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING};
+use hyper::http::uri::{Authority, PathAndQuery};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
+
+use crate::backends::Backends;
+use crate::body::{AnswerBody, RequestBody};
+use crate::config::AfterSilence;
+use crate::forwarded;
+use crate::upgrade;
+use crate::upstream::{Lease, Outcome, Upstream, Via};
+use crate::worker::OpenConnection;
+
+/// What every connection of one worker shares.
+#[derive(Debug)]
+pub(crate) struct Proxy {
+    pub(crate) backends: Backends,
+    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) after_silence: AfterSilence,
+}
+
+/// Why a request is answered by the gateway itself.
+///
+/// The texts name no backend and no address: clients learn nothing of what is behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    /// No host, more than one, or one that is no authority.
+    BadHost,
+    /// A method that would make the gateway a tunnel or a mirror.
+    Method,
+    /// A transfer coding besides `chunked`, which the gateway could only pass on undecoded and unnamed.
+    TransferCoding,
+    /// The request's body stopped coming.
+    ClientTimedOut,
+    /// No backend could be reached; nothing was sent.
+    NoBackend,
+    /// The request was sent and may have been run, but there is no answer to pass.
+    NoAnswer,
+    /// The request was sent and may still be running.
+    BackendTimedOut,
+}
+
+// === impl Proxy ===
+
+impl Proxy {
+    /// Answers one request, by a backend if one can be reached.
+    pub(crate) async fn answer(
+        &self,
+        client: SocketAddr,
+        open: &Arc<OpenConnection>,
+        request: Request<Incoming>,
+    ) -> Response<AnswerBody> {
+        match self.pass(client, open, request).await {
+            Ok(response) => response,
+            Err(refusal) => refusal.into_response(),
+        }
+    }
+
+    async fn pass(
+        &self,
+        client: SocketAddr,
+        open: &Arc<OpenConnection>,
+        mut request: Request<Incoming>,
+    ) -> Result<Response<AnswerBody>, Refusal> {
+        check_method(request.method())?;
+        check_transfer_coding(request.headers())?;
+        let host = host_of(&request)?;
+        let websocket = upgrade::asked_for(&mut request);
+
+        let mut request = for_backend(request, client, &host);
+        if websocket.is_some() {
+            upgrade::mark(request.headers_mut());
+        }
+        let (mut response, lease) = self.forward(request).await?;
+
+        let is_websocket = upgrade::is_websocket(response.headers());
+        forwarded::strip_hop_by_hop(response.headers_mut());
+        *response.version_mut() = Version::HTTP_11;
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return Ok(response.map(|body| AnswerBody::Backend {
+                body,
+                lease: Some(lease),
+            }));
+        }
+        let client_side = websocket
+            .filter(|_| is_websocket)
+            .ok_or(Refusal::NoAnswer)?;
+        upgrade::tunnel(client_side, &mut response, Arc::clone(open));
+        upgrade::mark(response.headers_mut());
+        Ok(response.map(|_| AnswerBody::Text(None)))
+    }
+
+    /// Sends the request to one backend after the other until one has it.
+    ///
+    /// Another backend is tried only when nothing was sent, each at most once.
+    /// The one exception is [`AfterSilence::RetrySafeOnce`].
+    async fn forward(
+        &self,
+        mut request: Request<RequestBody>,
+    ) -> Result<(Response<Incoming>, Lease), Refusal> {
+        let mut unreachable = Vec::new();
+        let mut spare = self.spare(&request);
+        let mut via = match spare {
+            Some(_) => Via::Idle,
+            None => Via::IdleAfterCheck,
+        };
+        loop {
+            let target = self
+                .backends
+                .choose(&unreachable)
+                .ok_or(Refusal::NoBackend)?;
+            match self.upstream.attempt(target, request, via).await {
+                Outcome::Answered(response, lease) => return Ok((response, lease)),
+                Outcome::NotSent(back) => {
+                    unreachable.push(target.choice.backend());
+                    request = back;
+                }
+                Outcome::Silence => {
+                    request = spare.take().ok_or(Refusal::NoAnswer)?;
+                    // The other idle connections may be as dead as this one was.
+                    via = Via::New;
+                }
+                Outcome::Failed => return Err(Refusal::NoAnswer),
+                Outcome::BackendTimedOut => return Err(Refusal::BackendTimedOut),
+                Outcome::ClientTimedOut => return Err(Refusal::ClientTimedOut),
+            }
+        }
+    }
+
+    /// A copy of a request that may be sent twice.
+    fn spare(&self, request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
+        let is_safe = matches!(
+            *request.method(),
+            Method::GET | Method::HEAD | Method::OPTIONS
+        );
+        let is_empty = matches!(request.body(), RequestBody::Empty);
+        if self.after_silence == AfterSilence::Fail || !is_safe || !is_empty {
+            return None;
+        }
+        let mut spare = Request::new(RequestBody::Empty);
+        spare.method_mut().clone_from(request.method());
+        spare.uri_mut().clone_from(request.uri());
+        spare.headers_mut().clone_from(request.headers());
+        Some(spare)
+    }
+}
+
+fn check_method(method: &Method) -> Result<(), Refusal> {
+    match *method {
+        Method::CONNECT | Method::TRACE => Err(Refusal::Method),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a body that is coded more than once.
+///
+/// Framing itself is hyper's: it refuses differing lengths and a last coding other than `chunked`, and where
+/// both a length and `chunked` are given it drops the length and closes after the answer (RFC 9112, 6.1).
+fn check_transfer_coding(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err(Refusal::TransferCoding),
+    }
+}
+
+/// Returns the one authority the request is for; that of an absolute target wins (RFC 9112, 3.2.2).
+fn host_of(request: &Request<Incoming>) -> Result<HeaderValue, Refusal> {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else {
+        return Err(Refusal::BadHost);
+    };
+    if let Some(authority) = request.uri().authority() {
+        check_authority(authority)?;
+        return HeaderValue::from_str(authority.as_str()).map_err(|_| Refusal::BadHost);
+    }
+    let authority = Authority::try_from(host.as_bytes()).map_err(|_| Refusal::BadHost)?;
+    check_authority(&authority)?;
+    Ok(host.clone())
+}
+
+/// Refuses user information and anything that would end a quoted string.
+fn check_authority(authority: &Authority) -> Result<(), Refusal> {
+    let text = authority.as_str();
+    if text.is_ascii() && !text.contains(['@', '"', '\\']) {
+        return Ok(());
+    }
+    Err(Refusal::BadHost)
+}
+
+fn for_backend(
+    request: Request<Incoming>,
+    client: SocketAddr,
+    host: &HeaderValue,
+) -> Request<RequestBody> {
+    let (mut parts, body) = request.into_parts();
+    forwarded::prepare_request(&mut parts.headers, client, host);
+    let mut request = Request::new(RequestBody::new(body));
+    *request.method_mut() = parts.method;
+    *request.uri_mut() = origin_form(parts.uri);
+    *request.headers_mut() = parts.headers;
+    request
+}
+
+/// Leaves of a target what a server expects: path and query.
+fn origin_form(uri: Uri) -> Uri {
+    if uri.authority().is_none() {
+        return uri;
+    }
+    let path = uri.into_parts().path_and_query;
+    Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")))
+}
+
+// === impl Refusal ===
+
+impl Refusal {
+    fn into_response(self) -> Response<AnswerBody> {
+        let (status, text) = match self {
+            Self::BadHost => (StatusCode::BAD_REQUEST, "the request names no valid host\n"),
+            Self::Method => (StatusCode::NOT_IMPLEMENTED, "this method is not served\n"),
+            Self::TransferCoding => (
+                StatusCode::NOT_IMPLEMENTED,
+                "no transfer coding but chunked is understood\n",
+            ),
+            Self::ClientTimedOut => (StatusCode::REQUEST_TIMEOUT, "the request did not arrive\n"),
+            Self::NoBackend => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "no server is available, try again in a moment\n",
+            ),
+            Self::NoAnswer => (
+                StatusCode::BAD_GATEWAY,
+                "the server did not answer, the request may have been carried out\n",
+            ),
+            Self::BackendTimedOut => (
+                StatusCode::GATEWAY_TIMEOUT,
+                "the server did not answer in time, the request may have been carried out\n",
+            ),
+        };
+        let mut response = Response::new(AnswerBody::text(text));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("text/plain; charset=utf-8"),
+        );
+        if self == Self::NoBackend {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}

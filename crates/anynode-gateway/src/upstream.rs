@@ -1,0 +1,344 @@
+//! One worker's connections to the backends: kept while idle, and one attempt at a request over one of them.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::io;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use anynode_core::balance::Choice;
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+use tracing::debug;
+
+use crate::backends::{Backends, Target};
+use crate::body::RequestBody;
+use crate::clock::Clock;
+use crate::config::Limits;
+
+/// The most bytes buffered in each direction of a connection, unless a longer head is allowed.
+pub(crate) const BUFFER_BYTES_MAX: usize = 64 * 1024;
+
+/// How often a worker looks for idle connections to close, at most.
+const SWEEP_PERIOD_LEAST: Duration = Duration::from_millis(100);
+
+/// One worker's connections to all backends.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    /// By incarnation of the backend, the longest idle first.
+    idle: Mutex<HashMap<u64, Vec<Idle>>>,
+    backends: Backends,
+    clock: Clock,
+    limits: Limits,
+}
+
+#[derive(Debug)]
+struct Idle {
+    sender: SendRequest<RequestBody>,
+    since: Duration,
+}
+
+/// A connection while an answer comes over it.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    sender: SendRequest<RequestBody>,
+    choice: Choice,
+    upstream: Arc<Upstream>,
+}
+
+/// Which connection an attempt may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Via {
+    /// An idle one if there is one; the request can be sent again if it turns out to be closed.
+    Idle,
+    /// An idle one, after everything the kernel knows about closed connections was heard.
+    ///
+    /// For requests that must not be sent twice.
+    IdleAfterCheck,
+    /// A new one.
+    New,
+}
+
+/// What became of an attempt.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// The head of the answer is here.
+    Answered(Response<Incoming>, Lease),
+    /// No byte was written: the request is as it was.
+    NotSent(Request<RequestBody>),
+    /// The request was written, and the connection closed without an answer.
+    Silence,
+    /// The request was written, and something went wrong that is not the end of the connection.
+    Failed,
+    /// The backend said nothing for too long after the whole request.
+    BackendTimedOut,
+    /// The client sent nothing for too long in the middle of its request's body.
+    ClientTimedOut,
+}
+
+// === impl Upstream ===
+
+impl Upstream {
+    pub(crate) fn new(backends: Backends, clock: Clock, limits: Limits) -> Arc<Self> {
+        Arc::new(Self {
+            idle: Mutex::default(),
+            backends,
+            clock,
+            limits,
+        })
+    }
+
+    /// Tries the request at one backend, once.
+    ///
+    /// Idle connections that turn out to be closed before anything was written are passed over.
+    pub(crate) async fn attempt(
+        self: &Arc<Self>,
+        target: Target,
+        mut request: Request<RequestBody>,
+        via: Via,
+    ) -> Outcome {
+        if via == Via::IdleAfterCheck {
+            // A current-thread runtime polls its sockets before it resumes a
+            // task that yielded, and the connections' own tasks run first:
+            // whatever a backend closed by now is no longer taken for idle.
+            tokio::task::yield_now().await;
+        }
+        if via != Via::New {
+            while let Some(sender) = self.take_idle(target.choice) {
+                match self.exchange(sender, target, request).await {
+                    Outcome::NotSent(back) => request = back,
+                    outcome => return outcome,
+                }
+            }
+        }
+        let Some(sender) = self.connect(target).await else {
+            self.backends.connect_failed(target);
+            return Outcome::NotSent(request);
+        };
+        self.exchange(sender, target, request).await
+    }
+
+    /// Closes connections that were idle for too long, or whose backend is gone; never returns.
+    pub(crate) async fn sweep(self: Arc<Self>) {
+        loop {
+            sleep(self.limits.idle_timeout.max(SWEEP_PERIOD_LEAST)).await;
+            let now = self.clock.now();
+            self.lock().retain(|_, idle| {
+                idle.retain(|idle| self.is_usable(idle, now));
+                !idle.is_empty()
+            });
+        }
+    }
+
+    async fn connect(&self, target: Target) -> Option<SendRequest<RequestBody>> {
+        let connecting = TcpStream::connect(target.address);
+        let stream = match timeout(self.limits.connect_timeout, connecting).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => {
+                debug!(backend = %target.choice.backend(), %error, "cannot connect");
+                return None;
+            }
+            Err(_elapsed) => {
+                debug!(backend = %target.choice.backend(), "connecting timed out");
+                return None;
+            }
+        };
+        // Without it a request could wait for the acknowledgement of the one before.
+        stream.set_nodelay(true).ok()?;
+        let (sender, connection) = http1::Builder::new()
+            .max_header_size(self.limits.head_bytes_max)
+            .max_buf_size(BUFFER_BYTES_MAX.max(self.limits.head_bytes_max))
+            .handshake(TokioIo::new(stream))
+            .await
+            .ok()?;
+        tokio::spawn(async move {
+            if let Err(error) = connection.with_upgrades().await {
+                debug!(%error, "connection to a backend ended");
+            }
+        });
+        Some(sender)
+    }
+
+    async fn exchange(
+        self: &Arc<Self>,
+        mut sender: SendRequest<RequestBody>,
+        target: Target,
+        request: Request<RequestBody>,
+    ) -> Outcome {
+        let progress = request.body().progress();
+        let mut frames_seen = 0;
+        let mut answer = pin!(sender.try_send_request(request));
+        loop {
+            match timeout(self.limits.answer_timeout, answer.as_mut()).await {
+                Ok(Ok(response)) => {
+                    self.backends.answered(target);
+                    let lease = Lease {
+                        sender,
+                        choice: target.choice,
+                        upstream: Arc::clone(self),
+                    };
+                    return Outcome::Answered(response, lease);
+                }
+                Ok(Err(mut refused)) => {
+                    return match refused.take_message() {
+                        Some(request) => Outcome::NotSent(request),
+                        None => after_writing(target, &refused.into_error()),
+                    };
+                }
+                Err(_elapsed) => {}
+            }
+            let Some(progress) = &progress else {
+                return Outcome::BackendTimedOut;
+            };
+            // An upload may take as long as it likes while it moves.
+            let frames = progress.frames();
+            if frames == frames_seen {
+                return if progress.has_ended() {
+                    Outcome::BackendTimedOut
+                } else {
+                    Outcome::ClientTimedOut
+                };
+            }
+            frames_seen = frames;
+        }
+    }
+
+    /// Takes the connection that was used last, so that those not needed get old and are closed.
+    fn take_idle(&self, choice: Choice) -> Option<SendRequest<RequestBody>> {
+        let now = self.clock.now();
+        let mut idle = self.lock();
+        let idle = idle.get_mut(&choice.incarnation())?;
+        let usable = |idle: &Idle| idle.sender.is_ready() && self.is_usable(idle, now);
+        let newest = idle.iter().rposition(usable)?;
+        Some(idle.remove(newest).sender)
+    }
+
+    fn put_idle(&self, sender: SendRequest<RequestBody>, choice: Choice) {
+        let now = self.clock.now();
+        if sender.is_closed() || !self.backends.holds(choice) {
+            return;
+        }
+        let mut idle = self.lock();
+        let idle = idle.entry(choice.incarnation()).or_default();
+        if idle.len() >= self.limits.idle_per_backend_max {
+            idle.retain(|idle| self.is_usable(idle, now));
+        }
+        if idle.len() < self.limits.idle_per_backend_max {
+            idle.push(Idle { sender, since: now });
+        }
+    }
+
+    fn is_usable(&self, idle: &Idle, now: Duration) -> bool {
+        !idle.sender.is_closed() && now < idle.since + self.limits.idle_timeout
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Vec<Idle>>> {
+        self.idle
+            .lock()
+            .expect("no holder of a worker's idle connections panics")
+    }
+}
+
+/// Tells a connection that just ended from everything else that goes wrong after writing.
+fn after_writing(target: Target, error: &hyper::Error) -> Outcome {
+    debug!(backend = %target.choice.backend(), %error, "no answer");
+    let ended = error.is_incomplete_message() || error.is_canceled() || error.is_closed();
+    if ended || is_reset(error) {
+        return Outcome::Silence;
+    }
+    Outcome::Failed
+}
+
+fn is_reset(error: &hyper::Error) -> bool {
+    let source = error
+        .source()
+        .and_then(|source| source.downcast_ref::<io::Error>());
+    source.is_some_and(|source| {
+        matches!(
+            source.kind(),
+            io::ErrorKind::ConnectionReset
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::BrokenPipe
+        )
+    })
+}
+
+// === impl Lease ===
+
+impl Lease {
+    /// Keeps the connection for another request.
+    pub(crate) fn give_back(self) {
+        self.upstream.put_idle(self.sender, self.choice);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::mpsc::{Receiver, channel};
+
+    use anynode_core::balance::BackendId;
+    use hyper::Method;
+
+    use super::*;
+    use crate::config::Backend;
+
+    /// Answers the first request of every connection and hands the connection over, still open.
+    fn backend() -> (Backend, Receiver<TcpStream>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (connections, answered) = channel();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let _ = stream.read(&mut [0; 4096]).unwrap();
+                let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+                stream.write_all(answer).unwrap();
+                // The test may have ended with what it wanted to know.
+                let _ = connections.send(stream);
+            }
+        });
+        (Backend::new(BackendId::new(1), address), answered)
+    }
+
+    fn post() -> Request<RequestBody> {
+        let mut request = Request::new(RequestBody::Empty);
+        *request.method_mut() = Method::POST;
+        request
+    }
+
+    /// Leaves one idle connection, lets the backend close it, and asks before the runtime could hear of it.
+    async fn asked_when_just_closed(via: Via) -> Outcome {
+        let (backend, answered) = backend();
+        let clock = Clock::start();
+        let backends = Backends::new(&[backend], clock).unwrap();
+        let upstream = Upstream::new(backends.clone(), clock, Limits::default());
+        let target = backends.choose(&[]).unwrap();
+        let Outcome::Answered(_, lease) = upstream.attempt(target, post(), Via::New).await else {
+            panic!("the backend answers the first request");
+        };
+        lease.give_back();
+        while !upstream.lock()[&target.choice.incarnation()][0]
+            .sender
+            .is_ready()
+        {
+            tokio::task::yield_now().await;
+        }
+        drop(answered.recv().unwrap());
+        upstream.attempt(target, post(), via).await
+    }
+
+    #[tokio::test]
+    async fn a_connection_the_backend_closed_is_not_used_for_what_must_not_be_sent_twice() {
+        let unchecked = asked_when_just_closed(Via::Idle).await;
+        assert!(matches!(unchecked, Outcome::Silence), "{unchecked:?}");
+        let checked = asked_when_just_closed(Via::IdleAfterCheck).await;
+        assert!(matches!(checked, Outcome::Answered(..)), "{checked:?}");
+    }
+}

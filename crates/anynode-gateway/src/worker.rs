@@ -1,0 +1,136 @@
+//! One worker: the connections it was handed, each served until it ends or the gateway stops.
+
+use std::convert::Infallible;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::pin;
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::timeout;
+use tracing::{debug, warn};
+
+use crate::config::Limits;
+use crate::proxy::Proxy;
+use crate::upstream::BUFFER_BYTES_MAX;
+
+/// A worker as its own thread sees it.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) proxy: Proxy,
+    pub(crate) limits: Limits,
+    pub(crate) accepted: UnboundedReceiver<Accepted>,
+    pub(crate) phase: watch::Receiver<Phase>,
+}
+
+/// A client's connection on its way from the acceptor to a worker.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) stream: TcpStream,
+    pub(crate) client: SocketAddr,
+    pub(crate) permit: OwnedSemaphorePermit,
+    pub(crate) share: Arc<()>,
+}
+
+/// A client's connection as long as anything of it is open, a WebSocket it became included.
+#[derive(Debug)]
+pub(crate) struct OpenConnection {
+    _permit: OwnedSemaphorePermit,
+    /// Counts this worker's connections: the acceptor reads the count of clones.
+    _share: Arc<()>,
+    /// When the last of a worker's is dropped, the worker has nothing left to finish.
+    _unfinished: mpsc::Sender<Infallible>,
+}
+
+/// Whether the gateway takes new connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Serving,
+    Stopping,
+}
+
+/// One client's connection.
+struct Connection {
+    proxy: Arc<Proxy>,
+    open: Arc<OpenConnection>,
+    client: SocketAddr,
+    phase: watch::Receiver<Phase>,
+}
+
+/// Waits until the gateway stops.
+///
+/// Dropping `Running` drops the sender of the phase, which counts as a stop.
+pub(crate) async fn stopping(phase: &mut watch::Receiver<Phase>) {
+    let _ = phase.wait_for(|phase| *phase == Phase::Stopping).await;
+}
+
+// === impl Worker ===
+
+impl Worker {
+    /// Serves what the acceptor hands over until it stops, then finishes what is open.
+    pub(crate) async fn serve(mut self) {
+        tokio::spawn(Arc::clone(&self.proxy.upstream).sweep());
+        let proxy = Arc::new(self.proxy);
+        let (unfinished, mut finished) = mpsc::channel(1);
+        while let Some(accepted) = self.accepted.recv().await {
+            let open = Arc::new(OpenConnection {
+                _permit: accepted.permit,
+                _share: accepted.share,
+                _unfinished: unfinished.clone(),
+            });
+            let stream = accepted.stream;
+            let serving = Connection {
+                proxy: Arc::clone(&proxy),
+                open,
+                client: accepted.client,
+                phase: self.phase.clone(),
+            };
+            tokio::spawn(serving.serve(stream, self.limits));
+        }
+        drop(unfinished);
+        let all_finished = timeout(self.limits.stop_timeout, finished.recv()).await;
+        if all_finished.is_err() {
+            warn!("requests still in flight are cut");
+        }
+    }
+}
+
+// === impl Connection ===
+
+impl Connection {
+    async fn serve(mut self, stream: TcpStream, limits: Limits) {
+        let stream = match tokio::net::TcpStream::from_std(stream) {
+            Ok(stream) => stream,
+            Err(error) => return warn!(%error, "cannot serve a connection"),
+        };
+        // Without it the end of an answer could wait for an acknowledgement.
+        if stream.set_nodelay(true).is_err() {
+            return;
+        }
+        let service = service_fn(|request| {
+            let (proxy, open, client) = (&self.proxy, &self.open, self.client);
+            async move { Ok::<_, Infallible>(proxy.answer(client, open, request).await) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.head_timeout)
+            .max_header_size(limits.head_bytes_max)
+            .max_buf_size(BUFFER_BYTES_MAX.max(limits.head_bytes_max))
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
+        pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = stopping(&mut self.phase) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            debug!(%error, "a client's connection ended");
+        }
+    }
+}

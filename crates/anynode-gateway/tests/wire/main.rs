@@ -1,0 +1,15 @@
+//! The gateway on the wire: real sockets, real backends, real failures.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, wherever its code stands"
+)]
+
+mod failures;
+mod framing;
+mod headers;
+mod lifecycle;
+mod limits;
+mod streams;
+mod turns;
+mod world;
