@@ -74,7 +74,7 @@ impl Variant {
             Self::Without => {
                 let cookie = format!("__Host-id={}", "A".repeat(43));
                 App {
-                    router: Router::new().route("/", get(plain)),
+                    router: Router::new().route("/", get(plain)).with_state(()),
                     cookies: vec![cookie; SESSIONS],
                     _directory: None,
                 }
@@ -118,7 +118,8 @@ impl App {
             cookies.push(line.split(';').next().unwrap().to_owned());
         }
         Self {
-            router,
+            // Builds the layers once instead of for every request.
+            router: router.with_state(()),
             cookies,
             _directory: directory,
         }

@@ -46,7 +46,11 @@ fn total(variant: Variant, count: u64) -> Option<u64> {
         .args(["repeat", variant.name(), &count.to_string()])
         .output()
         .ok()?;
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     let line = text.lines().find(|line| line.contains("Collected"))?;
     line.rsplit(' ').next()?.parse().ok()

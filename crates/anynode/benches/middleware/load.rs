@@ -78,7 +78,9 @@ async fn slice(server: &Server) -> Sample {
     let answered = AtomicU64::new(0);
     let mut streams = Vec::new();
     for _ in 0..CONNECTIONS {
-        let stream = TcpStream::connect(("127.0.0.1", server.port)).await.unwrap();
+        let stream = TcpStream::connect(("127.0.0.1", server.port))
+            .await
+            .unwrap();
         stream.set_nodelay(true).unwrap();
         streams.push(stream);
     }
