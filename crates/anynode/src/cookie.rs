@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anynode_core::SessionId;
 use http::{HeaderMap, HeaderValue, header};
+use memchr::memchr;
 
 /// Name and attributes of the session cookie.
 ///
@@ -69,17 +70,24 @@ pub enum CookieError {
 }
 
 /// What the request's cookies say.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) enum Presented {
     /// No cookie of our name.
     Nothing,
-    /// One that is a session id.
-    Id(SessionId),
-    /// One that is none.
+    /// One that cannot be an id, being too long or too short.
     Malformed,
+    /// One that may be a session id.
+    Candidate(Candidate),
     /// More than one of our name: somebody planted one, and nobody can tell which.
     Ambiguous,
+    /// More bytes of cookies than are looked at.
+    TooLarge,
 }
+
+/// Text of the length of a session id. It becomes an id when the session is used; most
+/// requests of a page do not use theirs.
+#[derive(Clone, Copy)]
+pub(crate) struct Candidate([u8; SessionId::LENGTH]);
 
 /// The most bytes of `Cookie` headers that are looked at: beyond it the request is refused.
 pub(crate) const COOKIE_BYTES_MAX: usize = 16 * 1024;
@@ -164,26 +172,29 @@ impl CookieConfig {
     /// name prefix: only space and tab are trimmed, names are compared exactly, nothing is
     /// decoded or unquoted, and a pair without a name has none.
     pub(crate) fn presented(&self, headers: &HeaderMap) -> Presented {
-        let mut ours = headers
-            .get_all(header::COOKIE)
-            .iter()
-            .flat_map(|line| line.as_bytes().split(|byte| *byte == b';'))
-            .filter_map(|pair| self.value(pair));
-        let first = if cfg!(planted = "last_of_two_cookies") {
-            return ours.next_back().map_or(Presented::Nothing, parse);
-        } else {
-            ours.next()
-        };
-        match (first, ours.next()) {
-            (None, _) => Presented::Nothing,
-            (Some(value), None) => parse(value),
-            (Some(_), Some(_)) => Presented::Ambiguous,
+        let (mut presented, mut bytes) = (Presented::Nothing, 0);
+        for line in headers.get_all(header::COOKIE) {
+            bytes += line.len();
+            if bytes > COOKIE_BYTES_MAX {
+                return Presented::TooLarge;
+            }
+            for pair in pairs(line.as_bytes()) {
+                let Some(value) = self.value(pair) else {
+                    continue;
+                };
+                presented = match presented {
+                    Presented::Nothing => parse(value),
+                    _ if cfg!(planted = "last_of_two_cookies") => parse(value),
+                    _ => Presented::Ambiguous,
+                };
+            }
         }
+        presented
     }
 
     /// The value of a pair that bears our name.
     fn value<'a>(&self, pair: &'a [u8]) -> Option<&'a [u8]> {
-        let split = pair.iter().position(|byte| *byte == b'=')?;
+        let split = memchr(b'=', pair)?;
         let (name, value) = (&pair[..split], &pair[split + 1..]);
         (trim(name) == self.name.as_bytes()).then(|| trim(value))
     }
@@ -279,6 +290,15 @@ impl Default for CookieConfig {
     }
 }
 
+// === impl Candidate ===
+
+impl Candidate {
+    /// The id, if the text is one.
+    pub(crate) fn id(&self) -> Option<SessionId> {
+        SessionId::parse(&self.0)
+    }
+}
+
 // === impl CookieError ===
 
 impl std::fmt::Display for CookieError {
@@ -296,14 +316,23 @@ impl std::fmt::Display for CookieError {
 
 impl std::error::Error for CookieError {}
 
-/// The number of bytes of all `Cookie` headers of a request.
-pub(crate) fn cookie_bytes(headers: &HeaderMap) -> usize {
-    let lines = headers.get_all(header::COOKIE).iter();
-    lines.map(HeaderValue::len).sum()
+/// The parts of a `Cookie` header between semicolons.
+fn pairs(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(line);
+    std::iter::from_fn(move || {
+        let line = rest?;
+        let Some(end) = memchr(b';', line) else {
+            rest = None;
+            return Some(line);
+        };
+        rest = Some(&line[end + 1..]);
+        Some(&line[..end])
+    })
 }
 
 fn parse(value: &[u8]) -> Presented {
-    SessionId::parse(value).map_or(Presented::Malformed, Presented::Id)
+    let text = value.try_into().map(Candidate);
+    text.map_or(Presented::Malformed, Presented::Candidate)
 }
 
 fn trim(mut bytes: &[u8]) -> &[u8] {

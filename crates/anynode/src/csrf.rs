@@ -1,8 +1,10 @@
 //! The defence against requests that another site makes a browser send.
 
 use anynode_core::SessionId;
-use http::{HeaderMap, HeaderName, Method, header, request::Parts};
+use http::{HeaderMap, HeaderName, Method, Request, header};
 use subtle::ConstantTimeEq;
+
+use crate::cookie::Candidate;
 
 /// What proves that a state-changing request was not caused by another site.
 ///
@@ -70,23 +72,28 @@ impl Csrf {
         self
     }
 
-    /// Decides on a request that presented this id, if any.
-    pub(crate) fn check(&self, parts: &Parts, id: Option<&SessionId>) -> Result<(), CrossSite> {
-        if self.state == Guard::Off || !needs_proof(parts) {
+    /// Decides on a request that presented this, if anything.
+    pub(crate) fn check<R>(
+        &self,
+        request: &Request<R>,
+        candidate: Option<&Candidate>,
+    ) -> Result<(), CrossSite> {
+        if self.state == Guard::Off || !needs_proof(request) {
             return Ok(());
         }
-        let token = parts.headers.get(&TOKEN);
-        if let (Some(id), Some(token)) = (id, token) {
+        let id = candidate.and_then(Candidate::id);
+        let token = request.headers().get(&TOKEN);
+        if let (Some(id), Some(token)) = (&id, token) {
             return same_token(id, token.as_bytes())
                 .then_some(())
                 .ok_or(CrossSite);
         }
-        if let Some(origin) = parts.headers.get(header::ORIGIN)
+        if let Some(origin) = request.headers().get(header::ORIGIN)
             && self.is_trusted(origin.as_bytes())
         {
             return Ok(());
         }
-        match said_by_browser(parts) {
+        match said_by_browser(request) {
             Some(Site::Same) => Ok(()),
             Some(Site::Other) => Err(CrossSite),
             None if id.is_none() || self.silent_clients == SilentClients::Accepted => Ok(()),
@@ -105,21 +112,21 @@ enum Site {
     Other,
 }
 
-fn said_by_browser(parts: &Parts) -> Option<Site> {
-    if let Some(site) = parts.headers.get(&SEC_FETCH_SITE) {
+fn said_by_browser<R>(request: &Request<R>) -> Option<Site> {
+    if let Some(site) = request.headers().get(&SEC_FETCH_SITE) {
         let same = matches!(site.as_bytes(), b"same-origin" | b"none");
         return Some(if same { Site::Same } else { Site::Other });
     }
-    let origin = parts.headers.get(header::ORIGIN)?;
+    let origin = request.headers().get(header::ORIGIN)?;
     let same = authority(origin.as_bytes())
-        .zip(host(&parts.headers, parts))
+        .zip(host(request))
         .is_some_and(|(origin, host)| origin.eq_ignore_ascii_case(host));
     Some(if same { Site::Same } else { Site::Other })
 }
 
-fn needs_proof(parts: &Parts) -> bool {
-    if is_safe(&parts.method) {
-        return is_websocket(&parts.headers);
+fn needs_proof<R>(request: &Request<R>) -> bool {
+    if is_safe(request.method()) {
+        return is_websocket(request.headers());
     }
     true
 }
@@ -148,11 +155,12 @@ pub(crate) fn same_token(id: &SessionId, token: &[u8]) -> bool {
 }
 
 /// The host of the request: the authority of an HTTP/2 request, else the `Host` header.
-pub(crate) fn host<'a>(headers: &'a HeaderMap, parts: &'a Parts) -> Option<&'a [u8]> {
-    if let Some(authority) = parts.uri.authority() {
+pub(crate) fn host<R>(request: &Request<R>) -> Option<&[u8]> {
+    if let Some(authority) = request.uri().authority() {
         return Some(authority.as_str().as_bytes());
     }
-    headers.get(header::HOST).map(|host| host.as_bytes())
+    let host = request.headers().get(header::HOST)?;
+    Some(host.as_bytes())
 }
 
 /// The `host[:port]` of an origin; `None` for `null` and other opaque ones.

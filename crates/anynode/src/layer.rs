@@ -12,7 +12,7 @@ use crate::{
     clock::boot_time,
     codec::Sealer,
     config::{ClearSiteData, Config, FailurePolicy, LoginByLink},
-    cookie::CookieConfig,
+    cookie::{CookieConfig, Transport},
     csrf::Csrf,
     maintain,
     service::SessionService,
@@ -38,11 +38,9 @@ use crate::{
 /// ```
 #[derive(Clone, Debug)]
 pub struct SessionLayer {
-    store: Arc<dyn Store>,
-    config: Config,
-    /// Built with the first service, so that all services of one layer share one background
-    /// task, one quota and one set of touches.
-    shared: Arc<OnceLock<Arc<Shared>>>,
+    /// One for all services of the layer, so that they share one background task, one quota
+    /// and one set of touches. A router may build a service for every request.
+    shared: Arc<Shared>,
 }
 
 /// What all requests of a layer share.
@@ -70,11 +68,7 @@ impl SessionLayer {
 
     /// As [`SessionLayer::new`], for a store that others hold too or that was opened by URL.
     pub fn from_arc(store: Arc<dyn Store>) -> Self {
-        Self {
-            store,
-            config: Config::default(),
-            shared: Arc::default(),
-        }
+        Self::configured(store, Config::default())
     }
 
     /// Name and attributes of the cookie. Default: [`CookieConfig::default`].
@@ -157,15 +151,15 @@ impl SessionLayer {
         self.with(|config| config.sweep_every = sweep_every)
     }
 
-    fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {
-        change(&mut self.config);
-        self.shared = Arc::default();
-        self
+    fn with(self, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = self.shared.config.clone();
+        change(&mut config);
+        Self::configured(self.shared.store.store().clone(), config)
     }
 
-    fn shared(&self) -> Arc<Shared> {
-        let new = || Arc::new(Shared::new(self.store.clone(), self.config.clone()));
-        self.shared.get_or_init(new).clone()
+    fn configured(store: Arc<dyn Store>, config: Config) -> Self {
+        let shared = Arc::new(Shared::new(store, config));
+        Self { shared }
     }
 }
 
@@ -173,7 +167,7 @@ impl<S> Layer<S> for SessionLayer {
     type Service = SessionService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        SessionService::new(inner, self.shared())
+        SessionService::new(inner, self.shared.clone())
     }
 }
 
@@ -185,12 +179,6 @@ impl Shared {
             FailurePolicy::ReadOnlyStale(age_max) => Some(StaleCopies::new(age_max)),
             FailurePolicy::FailClosed | FailurePolicy::Anonymous => None,
         };
-        if config.cookie.transport() == crate::cookie::Transport::Loopback {
-            tracing::warn!(
-                "the session cookie travels in the clear: requests for any host but this \
-                 machine are refused"
-            );
-        }
         Self {
             store: Timely::new(store, config.call_timeout),
             stale,
@@ -203,7 +191,15 @@ impl Shared {
 
     /// Starts the background task once, from within a request: there a runtime is at hand.
     pub(crate) fn maintain(self: &Arc<Self>) {
-        self.maintenance.get_or_init(|| maintain::start(self));
+        self.maintenance.get_or_init(|| {
+            if self.config.cookie.transport() == Transport::Loopback {
+                tracing::warn!(
+                    "the session cookie travels in the clear: requests for any host but this \
+                     machine are refused"
+                );
+            }
+            maintain::start(self);
+        });
     }
 
     /// Whether one more anonymous session may be created now.

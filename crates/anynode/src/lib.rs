@@ -60,7 +60,7 @@ pub use self::{
     csrf::Csrf,
     error::SessionError,
     layer::SessionLayer,
-    service::{SessionBody, SessionFuture, SessionService},
+    service::{GuardedBody, SessionBody, SessionFuture, SessionService},
     session::{ClientAddress, Session},
     sessions::{AdminSessions, SessionInfo, Sessions},
 };

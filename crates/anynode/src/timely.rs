@@ -31,6 +31,11 @@ impl Timely {
         Self { store, limit }
     }
 
+    /// The store itself.
+    pub(crate) fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
     pub(crate) async fn create(&self, draft: &Draft) -> Result<Create> {
         let call = self.store.create(draft);
         self.call("create", CutOff::Perhaps, call).await

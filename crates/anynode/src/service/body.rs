@@ -8,6 +8,7 @@ use std::{
 
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::combinators::UnsyncBoxBody;
 use pin_project_lite::pin_project;
 
 use crate::{
@@ -16,11 +17,11 @@ use crate::{
 };
 
 pin_project! {
-    /// The body of a response that passed a [`SessionService`](crate::SessionService).
+    /// The body of a response whose handler kept its session and streams.
     ///
-    /// While a handler that kept its session streams, changes are written before the frame
-    /// that completes the body is let go, so a client that has read everything reads its own
-    /// writes on any node. If they cannot be written the body ends in an error.
+    /// Changes are written before the frame that completes the body is let go, so a client
+    /// that has read everything reads its own writes on any node. If they cannot be written
+    /// the body ends in an error.
     #[derive(Debug)]
     pub struct SessionBody<B> {
         #[pin]
@@ -31,13 +32,35 @@ pin_project! {
 pin_project! {
     #[project = Kinds]
     enum BodyKind<B> {
-        Plain { #[pin] body: B },
         Guarded {
             #[pin]
             body: B,
             guard: Guard,
         },
         Answer { text: Option<Bytes> },
+    }
+}
+
+/// A body type that can hold a [`SessionBody`] of its own kind: boxed bodies can.
+///
+/// A response that needs no guard keeps its body as it is, so sessions cost a plain response
+/// nothing. A service with another body type is boxed first, with `tower_http::map_response_body`
+/// for instance.
+pub trait GuardedBody: Body<Data = Bytes> + Sized {
+    /// Boxes the guarded body.
+    fn from_session(body: SessionBody<Self>) -> Self;
+}
+
+#[cfg(feature = "axum")]
+impl GuardedBody for axum_core::body::Body {
+    fn from_session(body: SessionBody<Self>) -> Self {
+        Self::new(body)
+    }
+}
+
+impl GuardedBody for UnsyncBoxBody<Bytes, BoxError> {
+    fn from_session(body: SessionBody<Self>) -> Self {
+        Self::new(body)
     }
 }
 
@@ -62,12 +85,6 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 // === impl SessionBody ===
 
 impl<B> SessionBody<B> {
-    pub(super) fn plain(body: B) -> Self {
-        Self {
-            kind: BodyKind::Plain { body },
-        }
-    }
-
     pub(super) fn guarded(body: B, session: Session, length: Option<u64>) -> Self {
         let guard = Guard {
             session,
@@ -100,7 +117,6 @@ where
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self.project().kind.project() {
-            Kinds::Plain { body } => body.poll_frame(context).map_err(Into::into),
             Kinds::Guarded { body, guard } => guard.poll_frame(body, context),
             Kinds::Answer { text } => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
         }
@@ -108,7 +124,6 @@ where
 
     fn is_end_stream(&self) -> bool {
         match &self.kind {
-            BodyKind::Plain { body } => body.is_end_stream(),
             BodyKind::Guarded { guard, .. } => matches!(guard.stage, Stage::Done),
             BodyKind::Answer { text } => text.is_none(),
         }
@@ -116,7 +131,7 @@ where
 
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
-            BodyKind::Plain { body } | BodyKind::Guarded { body, .. } => body.size_hint(),
+            BodyKind::Guarded { body, .. } => body.size_hint(),
             BodyKind::Answer { text } => {
                 let bytes = text.as_ref().map_or(0, Bytes::len);
                 SizeHint::with_exact(u64::try_from(bytes).unwrap_or(u64::MAX))
@@ -201,7 +216,6 @@ impl Drop for Guard {
 impl<B> std::fmt::Debug for BodyKind<B> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Plain { .. } => "Plain",
             Self::Guarded { .. } => "Guarded",
             Self::Answer { .. } => "Answer",
         })

@@ -1,10 +1,8 @@
 //! What the session adds to the head of a response.
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, request::Parts};
-use http_body::Body;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 
-use super::{SessionBody, guard};
+use super::{GuardedBody, SessionBody, guard};
 use crate::{
     config::{ClearSiteData, Config},
     cookie::CookieConfig,
@@ -15,22 +13,14 @@ use crate::{
 
 static CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
-/// The response of a handler that left its session alone.
-pub(super) fn untouched<B>(response: Response<B>, session: &Session) -> Response<SessionBody<B>>
-where
-    B: Body<Data = Bytes>,
-{
-    guard(response, session)
-}
-
 /// The response of a handler once its changes are written, or could not be.
 pub(super) fn finish<B>(
     response: Response<B>,
     session: &Session,
     head: Result<Head, SessionError>,
-) -> Response<SessionBody<B>>
+) -> Response<B>
 where
-    B: Body<Data = Bytes>,
+    B: GuardedBody,
 {
     match head {
         Ok(head) => {
@@ -48,8 +38,8 @@ where
 }
 
 /// A short answer of the layer itself.
-pub(super) fn answer<B>(status: StatusCode, text: &'static str) -> Response<SessionBody<B>> {
-    let mut response = Response::new(SessionBody::answer(text));
+pub(super) fn answer<B: GuardedBody>(status: StatusCode, text: &'static str) -> Response<B> {
+    let mut response = Response::new(B::from_session(SessionBody::answer(text)));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(
@@ -70,8 +60,8 @@ pub(super) fn clear_cookies<B>(response: &mut Response<B>, cookie: &CookieConfig
 }
 
 /// Whether the request is for this very machine.
-pub(super) fn is_loopback(parts: &Parts) -> bool {
-    let Some(host) = csrf::host(&parts.headers, parts) else {
+pub(super) fn is_loopback<R>(request: &Request<R>) -> bool {
+    let Some(host) = csrf::host(request) else {
         return false;
     };
     let Ok(authority) = http::uri::Authority::try_from(host) else {

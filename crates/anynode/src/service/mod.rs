@@ -10,15 +10,13 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::Bytes;
-use http::{Request, Response, StatusCode, request::Parts};
-use http_body::Body;
+use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-pub use self::body::SessionBody;
+pub use self::body::{GuardedBody, SessionBody};
 use crate::{
-    cookie::{COOKIE_BYTES_MAX, Presented, Transport, cookie_bytes},
+    cookie::{Presented, Transport},
     csrf,
     error::SessionError,
     layer::Shared,
@@ -46,7 +44,7 @@ pin_project! {
     #[project = Stages]
     enum Stage<F, B> {
         // The request never reached the handler.
-        Refused { response: Option<Response<SessionBody<B>>> },
+        Refused { response: Option<Response<B>> },
         // The handler runs.
         Handling {
             #[pin]
@@ -77,21 +75,19 @@ impl<S> SessionService<S> {
     }
 
     /// What the request presents, or why it goes no further.
-    fn admit(&self, parts: &Parts) -> Result<Presented, Refusal> {
+    fn admit<R>(&self, request: &Request<R>) -> Result<Presented, Refusal> {
         let config = &self.shared.config;
-        // A browser sends an oversized jar for ever; the answer lets it recover.
-        if cookie_bytes(&parts.headers) > COOKIE_BYTES_MAX {
-            return Err(Refusal::CookiesTooLarge);
-        }
-        if config.cookie.transport() == Transport::Loopback && !head::is_loopback(parts) {
+        if config.cookie.transport() == Transport::Loopback && !head::is_loopback(request) {
             return Err(Refusal::NotLoopback);
         }
-        let presented = config.cookie.presented(&parts.headers);
-        let id = match &presented {
-            Presented::Id(id) => Some(id),
-            _ => None,
+        let presented = config.cookie.presented(request.headers());
+        let candidate = match &presented {
+            // A browser sends an oversized jar for ever; the answer lets it recover.
+            Presented::TooLarge => return Err(Refusal::CookiesTooLarge),
+            Presented::Candidate(candidate) => Some(candidate),
+            Presented::Nothing | Presented::Malformed | Presented::Ambiguous => None,
         };
-        if let Err(csrf::CrossSite) = config.csrf.check(parts, id) {
+        if let Err(csrf::CrossSite) = config.csrf.check(request, candidate) {
             return Err(Refusal::CrossSite);
         }
         Ok(presented)
@@ -101,9 +97,9 @@ impl<S> SessionService<S> {
 impl<S, R, B> Service<Request<R>> for SessionService<S>
 where
     S: Service<Request<R>, Response = Response<B>>,
-    B: Body<Data = Bytes>,
+    B: GuardedBody,
 {
-    type Response = Response<SessionBody<B>>;
+    type Response = Response<B>;
     type Error = S::Error;
     type Future = SessionFuture<S::Future, B>;
 
@@ -111,10 +107,9 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<R>) -> Self::Future {
+    fn call(&mut self, mut request: Request<R>) -> Self::Future {
         self.shared.maintain();
-        let (mut parts, body) = request.into_parts();
-        let presented = match self.admit(&parts) {
+        let presented = match self.admit(&request) {
             Ok(presented) => presented,
             Err(refusal) => {
                 let response = Some(refusal.response(&self.shared));
@@ -123,18 +118,18 @@ where
                 };
             }
         };
-        let id = match presented {
-            Presented::Id(id) => Some(id),
-            Presented::Nothing | Presented::Malformed | Presented::Ambiguous => None,
+        let candidate = match presented {
+            Presented::Candidate(candidate) => Some(candidate),
+            _ => None,
         };
-        let session = Session::arrived(self.shared.clone(), &parts, id);
+        let session = Session::arrived(self.shared.clone(), &request, candidate);
         if let Presented::Ambiguous = presented {
             metrics::counter!("anynode_duplicate_cookies_total").increment(1);
             tracing::warn!("a request bore two session cookies; it was given no session");
             session.clear_cookie();
         }
-        parts.extensions.insert(session.clone());
-        let handler = self.inner.call(Request::from_parts(parts, body));
+        request.extensions_mut().insert(session.clone());
+        let handler = self.inner.call(request);
         SessionFuture {
             stage: Stage::Handling { handler, session },
         }
@@ -146,9 +141,9 @@ where
 impl<F, B, E> Future for SessionFuture<F, B>
 where
     F: Future<Output = Result<Response<B>, E>>,
-    B: Body<Data = Bytes>,
+    B: GuardedBody,
 {
-    type Output = Result<Response<SessionBody<B>>, E>;
+    type Output = Result<Response<B>, E>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut stage = self.project().stage;
@@ -161,7 +156,7 @@ where
                 Stages::Handling { handler, session } => {
                     let response = ready!(handler.poll(context))?;
                     if session.is_untouched() {
-                        return Poll::Ready(Ok(head::untouched(response, session)));
+                        return Poll::Ready(Ok(guard(response, session)));
                     }
                     let (status, writer) = (response.status(), session.clone());
                     Stage::Writing {
@@ -198,7 +193,7 @@ impl<F, B> std::fmt::Debug for SessionFuture<F, B> {
 // === impl Refusal ===
 
 impl Refusal {
-    fn response<B>(&self, shared: &Shared) -> Response<SessionBody<B>> {
+    fn response<B: GuardedBody>(&self, shared: &Shared) -> Response<B> {
         let (status, reason, text) = match self {
             Self::CookiesTooLarge => (
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -227,18 +222,17 @@ impl Refusal {
 }
 
 /// A handler that streams keeps its session; whoever keeps none needs no guard on the body.
-fn guard<B>(response: Response<B>, session: &Session) -> Response<SessionBody<B>>
-where
-    B: Body<Data = Bytes>,
-{
+fn guard<B: GuardedBody>(response: Response<B>, session: &Session) -> Response<B> {
     // The future's own handle is the one that is not counted as another's.
-    let streams = session.has_other_holders() && !response.body().is_end_stream();
-    if !streams {
+    if !session.has_other_holders() {
+        return response;
+    }
+    if response.body().is_end_stream() {
         session.enter(Phase::Finished);
-        return response.map(SessionBody::plain);
+        return response;
     }
     session.enter(Phase::Body);
     let length = head::content_length(&response);
     let session = session.clone();
-    response.map(|body| SessionBody::guarded(body, session, length))
+    response.map(|body| B::from_session(SessionBody::guarded(body, session, length)))
 }

@@ -80,8 +80,7 @@ impl Session {
 
     /// Whether the handler left the session alone, told without waiting for anything.
     pub(crate) fn is_untouched(&self) -> bool {
-        let state = self.state();
-        state.usage == Usage::Unused && matches!(state.cookie, CookieChange::Keep)
+        self.inner.active.get().is_none()
     }
 
     /// Has the response take away a cookie that nobody can trust.
@@ -99,7 +98,7 @@ impl Session {
         if self.idle(scope) {
             return Ok(());
         }
-        let _gate = self.inner.gate.lock().await;
+        let _gate = self.active().gate.lock().await;
         let (work, phase) = {
             let mut state = self.state();
             let mut work = std::mem::take(&mut state.work);
@@ -162,8 +161,7 @@ impl Session {
     async fn create(&self, work: &Work) -> Result<(), SessionError> {
         let shared = &self.inner.shared;
         for _ in 0..DUPLICATES_MAX {
-            let Some(plan) = plan::creation(&shared.config, &self.inner.arrival.device, work)?
-            else {
+            let Some(plan) = plan::creation(&shared.config, &self.inner.arrival, work)? else {
                 return Ok(());
             };
             if plan.draft.user.is_none() && !shared.admits_anonymous() {
@@ -187,9 +185,10 @@ impl Session {
         phase: Phase,
     ) -> Result<(), SessionError> {
         let shared = &self.inner.shared;
-        let device = &self.inner.arrival.device;
+        let arrival = &self.inner.arrival;
         for attempt in 0..REBASES_MAX {
-            let Some(plan) = plan::change(&shared.config, &mut loaded, device, work, phase)? else {
+            let Some(plan) = plan::change(&shared.config, &mut loaded, arrival, work, phase)?
+            else {
                 return Ok(());
             };
             let base = loaded.live.record.version;

@@ -19,14 +19,14 @@ impl Session {
                 return Ok(());
             }
         }
-        let _gate = self.inner.gate.lock().await;
+        let _gate = self.active().gate.lock().await;
         if self.state().known()? {
             return Ok(());
         }
-        let Some(id) = self.inner.arrival.id else {
-            return Ok(());
+        let base = match self.inner.arrival.id() {
+            Some(id) => self.load(id).await,
+            None => Base::Empty(Access::ReadWrite),
         };
-        let base = self.load(id).await;
         let mut state = self.state();
         state.base = base;
         state.known().map(|_| ())
@@ -34,7 +34,7 @@ impl Session {
 
     /// Loads the session that the state knows once more.
     pub(super) async fn load_again(&self) -> Result<(), SessionError> {
-        let _gate = self.inner.gate.lock().await;
+        let _gate = self.active().gate.lock().await;
         let Some(id) = self.state().id() else {
             return Ok(());
         };

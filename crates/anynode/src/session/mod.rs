@@ -7,7 +7,7 @@ mod state;
 
 use std::{
     net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -15,7 +15,7 @@ use anynode_core::{
     Cause, Device, Handle, Lifetime, Revoke, Revoked, SessionId, UserId,
     session::value::{from_value, to_value},
 };
-use http::{header, request::Parts};
+use http::{HeaderValue, Request, header};
 use serde::{Serialize, de::DeserializeOwned};
 
 use self::state::{Base, State, Wish};
@@ -23,7 +23,10 @@ pub(crate) use self::{
     commit::{Head, Scope},
     state::{CookieChange, Phase, Usage},
 };
-use crate::{config::LoginByLink, csrf, error::SessionError, layer::Shared, sessions::Sessions};
+use crate::{
+    config::LoginByLink, cookie::Candidate, csrf, error::SessionError, layer::Shared,
+    sessions::Sessions,
+};
 
 /// The session of a request.
 ///
@@ -57,6 +60,12 @@ pub struct ClientAddress(pub IpAddr);
 struct Inner {
     shared: Arc<Shared>,
     arrival: Arrival,
+    /// Built by the first use: most requests of a page do not use their session.
+    active: OnceLock<Box<Active>>,
+}
+
+/// A session in use.
+struct Active {
     /// Held while the store is asked, so that one session is loaded once and written by one
     /// call at a time. `state` is never held across a call.
     gate: tokio::sync::Mutex<()>,
@@ -65,9 +74,10 @@ struct Inner {
 
 /// What the request brought.
 struct Arrival {
-    id: Option<SessionId>,
+    candidate: Option<Candidate>,
     method: MethodKind,
-    device: Device,
+    user_agent: Option<HeaderValue>,
+    address: Option<ClientAddress>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -79,15 +89,16 @@ enum MethodKind {
 // === impl Session ===
 
 impl Session {
-    pub(crate) fn arrived(shared: Arc<Shared>, parts: &Parts, id: Option<SessionId>) -> Self {
-        let arrival = Arrival::new(parts, id);
-        let state = Mutex::new(State::new(id.is_some()));
+    pub(crate) fn arrived<R>(
+        shared: Arc<Shared>,
+        request: &Request<R>,
+        candidate: Option<Candidate>,
+    ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 shared,
-                arrival,
-                gate: tokio::sync::Mutex::default(),
-                state,
+                arrival: Arrival::new(request, candidate),
+                active: OnceLock::new(),
             }),
         }
     }
@@ -338,8 +349,8 @@ impl Session {
 
     /// Whether `token`, from a form field say, is the one of the id that the request brought.
     pub fn verify_csrf_token(&self, token: &str) -> bool {
-        let id = self.inner.arrival.id.as_ref();
-        id.is_some_and(|id| csrf::same_token(id, token.as_bytes()))
+        let id = self.inner.arrival.id();
+        id.is_some_and(|id| csrf::same_token(&id, token.as_bytes()))
     }
 
     /// Reads the session anew, as another request may have changed or ended it. Changes that
@@ -398,17 +409,25 @@ impl Session {
         &self.inner.shared
     }
 
+    fn active(&self) -> &Active {
+        self.inner.active.get_or_init(|| {
+            let state = State::new(self.inner.arrival.candidate.is_some());
+            Box::new(Active {
+                gate: tokio::sync::Mutex::default(),
+                state: Mutex::new(state),
+            })
+        })
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
-        self.inner
-            .state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        let state = &self.active().state;
+        state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let handle = self.state().handle();
+        let handle = self.inner.active.get().and_then(|_| self.state().handle());
         f.debug_struct("Session").field("handle", &handle).finish()
     }
 }
@@ -416,26 +435,29 @@ impl std::fmt::Debug for Session {
 // === impl Arrival ===
 
 impl Arrival {
-    fn new(parts: &Parts, id: Option<SessionId>) -> Self {
-        let method = if csrf::is_safe(&parts.method) {
+    fn new<R>(request: &Request<R>, candidate: Option<Candidate>) -> Self {
+        let method = if csrf::is_safe(request.method()) {
             MethodKind::Safe
         } else {
             MethodKind::ChangesState
         };
         Self {
-            id,
+            candidate,
             method,
-            device: device(parts),
+            user_agent: request.headers().get(header::USER_AGENT).cloned(),
+            address: request.extensions().get::<ClientAddress>().copied(),
         }
     }
-}
 
-/// What a list of sessions shows of the client. Most requests only read, so nothing is
-/// rendered before a header turns out to be there.
-fn device(parts: &Parts) -> Device {
-    let label = parts.headers.get(header::USER_AGENT);
-    let label = label.and_then(|label| label.to_str().ok());
-    let address = parts.extensions.get::<ClientAddress>();
-    let address = address.map(|address| address.0.to_string());
-    Device::new(label, address.as_deref())
+    fn id(&self) -> Option<SessionId> {
+        self.candidate.as_ref().and_then(Candidate::id)
+    }
+
+    /// What a list of sessions shows of the client; only a login or a new session asks.
+    fn device(&self) -> Device {
+        let label = self.user_agent.as_ref();
+        let label = label.and_then(|label| label.to_str().ok());
+        let address = self.address.map(|address| address.0.to_string());
+        Device::new(label, address.as_deref())
+    }
 }

@@ -7,7 +7,10 @@ use anynode_core::{
     SessionId, UserId, Version,
 };
 
-use super::state::{Access, Decoded, Loaded, Phase, Wish, Work};
+use super::{
+    Arrival,
+    state::{Access, Decoded, Loaded, Phase, Wish, Work},
+};
 use crate::{codec::Place, config::Config, error::SessionError, random};
 
 /// One write: the draft, and what the request's state becomes when it is acknowledged.
@@ -28,7 +31,7 @@ pub(super) enum Identity {
 /// The first write of a session that does not exist yet; `None` when there is nothing to keep.
 pub(super) fn creation(
     config: &Config,
-    device: &Device,
+    arrival: &Arrival,
     work: &Work,
 ) -> Result<Option<Plan>, SessionError> {
     let data = work.delta.apply(&Data::default())?;
@@ -38,7 +41,7 @@ pub(super) fn creation(
         Wish::Keep | Wish::Rotate => (None, config.anonymous),
     };
     let id = random::session_id();
-    let mut draft = new_draft(&id, device, lifetime);
+    let mut draft = new_draft(&id, arrival.device(), lifetime);
     if let Some(user) = user {
         draft.bind(user.clone(), lifetime, id.secret_hash());
     }
@@ -57,7 +60,7 @@ pub(super) fn creation(
 pub(super) fn change(
     config: &Config,
     loaded: &mut Loaded,
-    device: &Device,
+    arrival: &Arrival,
     work: &Work,
     phase: Phase,
 ) -> Result<Option<Plan>, SessionError> {
@@ -75,7 +78,7 @@ pub(super) fn change(
     let mut draft = record.draft(record.version.next(random::write_id()));
     let (id, identity) = identify(config, &mut draft, loaded.id, &work.wish, due);
     if matches!(work.wish, Wish::Bind { .. }) {
-        draft.device = device.clone();
+        draft.device = arrival.device();
     }
     draft.idle_timeout = work.idle_timeout.unwrap_or(draft.idle_timeout);
     fill(config, &mut draft, &data)?;
@@ -179,7 +182,7 @@ fn fill(config: &Config, draft: &mut Draft, data: &Data) -> Result<(), SessionEr
     Ok(())
 }
 
-fn new_draft(id: &SessionId, device: &Device, lifetime: Lifetime) -> Draft {
+fn new_draft(id: &SessionId, device: Device, lifetime: Lifetime) -> Draft {
     Draft {
         handle: id.handle(),
         kind: Kind::Session,
@@ -193,6 +196,6 @@ fn new_draft(id: &SessionId, device: &Device, lifetime: Lifetime) -> Draft {
         idle_timeout: lifetime.idle.max(Duration::from_millis(1)),
         deadline: Moment::After(lifetime.absolute),
         payload: Payload::new(Vec::new()),
-        device: device.clone(),
+        device,
     }
 }
