@@ -35,7 +35,9 @@ mod watch;
 /// let clock = Arc::new(ManualClock::new(Timestamp::from_millis(0)));
 /// let store = MemoryStore::new(clock);
 /// ```
-#[derive(Debug)]
+///
+/// A clone is another handle on the same sessions, as another node would have.
+#[derive(Clone, Debug)]
 pub struct MemoryStore {
     clock: Arc<dyn Clock>,
     shelf: Arc<RwLock<Shelf>>,
@@ -283,10 +285,16 @@ impl Shelf {
     /// revive it.
     fn bury(&mut self, handle: Handle, cause: Cause, now: Timestamp) -> Effect {
         let alive = self.kept(&handle).is_some_and(|kept| kept.is_alive(now));
-        let until = match self.slots.get(&handle) {
+        let unseen = now + UNKNOWN_TOMBSTONE;
+        let until = match self.slots.get_mut(&handle) {
             Some(Slot::Record(record, _)) => record.deadline,
-            Some(Slot::Tombstone(_)) => return Effect::Nothing,
-            None => now + UNKNOWN_TOMBSTONE,
+            Some(Slot::Tombstone(tombstone)) => {
+                // It may stand for a handle that was never seen, whose `create` may be on its
+                // way at this revocation as it was at the first.
+                tombstone.until = tombstone.until.max(unseen);
+                return Effect::Nothing;
+            }
+            None => unseen,
         };
         self.unlist(&handle);
         self.slots.remove(&handle);
@@ -344,7 +352,7 @@ impl Shelf {
 
     fn snapshot(&self, now: Timestamp) -> Snapshot {
         let revoked = self.slots.values().filter_map(|slot| match slot {
-            Slot::Tombstone(tombstone) => Some(*tombstone),
+            Slot::Tombstone(tombstone) => Some(*tombstone).filter(|it| now < it.until),
             Slot::Record(..) => None,
         });
         let users = self.users.iter();
