@@ -1,0 +1,402 @@
+//! L12: `watch` is an ordered channel with a barrier that no acknowledged write passes.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use super::{
+    World,
+    scene::{Scene, begin_and_drop, give_way, read_until_passed, task, user, within},
+};
+use crate::{Cause, Event, Handle, NodeId, Revoke, Snapshot, UserEntry, UserId};
+
+/// The snapshot of an empty store is empty, and its time is the store's.
+pub async fn the_snapshot_of_an_empty_store_is_empty(world: &dyn World) {
+    let mut scene = Scene::open(world, 1).await;
+    let before = scene.session().await.now;
+    let mut watch = scene.watch(&scene.node(), "a").await;
+    let snapshot = watch.channel.snapshot().await.expect("snapshot answers");
+    assert_eq!((snapshot.revoked, snapshot.users), (vec![], vec![]));
+    assert!(snapshot.now >= before);
+}
+
+/// The snapshot has the tombstone of every revoked session and the entry of every user who has
+/// one, whichever node revoked them.
+pub async fn the_snapshot_has_every_live_revocation(world: &dyn World) {
+    let mut scene = Scene::open(world, 2).await;
+    let mut revoked = HashSet::new();
+    for number in 0..150 {
+        let handle = scene.session().await.record.handle;
+        scene.nodes[number % 2].revoke_session(handle).await;
+        revoked.insert(handle);
+    }
+    scene.session_of(&user("bob")).await;
+    let spared = scene.session_of(&user("ada")).await.record.handle;
+    let entry = scene.other().revoke_all_but(&user("ada"), spared).await;
+    let mut watch = scene.watch(&scene.node(), "a").await;
+    let snapshot = watch.channel.snapshot().await.expect("snapshot answers");
+    assert_eq!(handles(&snapshot), revoked);
+    assert_eq!(snapshot.users, [(user("ada"), entry)]);
+    for tombstone in &snapshot.revoked {
+        assert_eq!(tombstone.cause, Cause::User);
+        assert!(tombstone.until > snapshot.now);
+    }
+}
+
+/// A revocation of one session is delivered before a barrier that begins after its
+/// acknowledgement has passed, also to the node that revoked.
+pub async fn a_revocation_comes_before_the_barrier(world: &dyn World) {
+    let mut scene = Scene::open(world, 2).await;
+    let mut mine = scene.watch(&scene.node(), "mine").await;
+    let mut other = scene.watch(&scene.other(), "other").await;
+    for cause in [Cause::User, Cause::Admin, Cause::Limit] {
+        let handle = scene.session().await.record.handle;
+        let revoke = Revoke::session(handle, cause);
+        scene.node().revoke(&revoke).await;
+        for watch in [&mut mine, &mut other] {
+            let events = watch.until_passed().await;
+            assert!(tells(&events, |event| matches!(
+                event,
+                Event::Revoked(stone) if stone.handle == handle && stone.cause == cause
+            )));
+        }
+    }
+}
+
+/// A user-wide revocation is delivered with the entry it made, and so is one that spares.
+pub async fn a_user_wide_revocation_comes_before_the_barrier(world: &dyn World) {
+    let mut scene = Scene::open(world, 2).await;
+    let mut mine = scene.watch(&scene.node(), "mine").await;
+    let mut other = scene.watch(&scene.other(), "other").await;
+    let spared = scene.session_of(&user("ada")).await.record.handle;
+    let all_but = scene.node().revoke_all_but(&user("ada"), spared).await;
+    for watch in [&mut mine, &mut other] {
+        assert!(tells_entry(
+            &watch.until_passed().await,
+            &user("ada"),
+            all_but
+        ));
+    }
+    let all = scene.other().revoke_user(&user("ada")).await;
+    for watch in [&mut mine, &mut other] {
+        assert!(tells_entry(&watch.until_passed().await, &user("ada"), all));
+    }
+}
+
+/// A replaced record is `Changed` before the barrier passes, also for the node that wrote.
+pub async fn a_write_comes_before_the_barrier(world: &dyn World) {
+    let mut scene = Scene::open(world, 2).await;
+    let mut mine = scene.watch(&scene.node(), "mine").await;
+    let mut other = scene.watch(&scene.other(), "other").await;
+    let mut live = scene.session().await;
+    for _ in 0..10 {
+        let draft = scene.next(&live.record);
+        live = scene.node().replaced(&live.record, &draft).await;
+        for watch in [&mut mine, &mut other] {
+            let events = watch.until_passed().await;
+            assert!(tells(&events, |event| *event == Event::Changed(draft.handle)));
+        }
+    }
+}
+
+/// While other nodes write as fast as they can, every write that was acknowledged before a
+/// barrier began is delivered before it passes.
+pub async fn no_acknowledged_write_passes_a_barrier(world: &dyn World) {
+    let mut scene = Scene::open(world, 2).await;
+    let mut channel = scene.watch(&scene.node(), "watcher").await.channel;
+    let acknowledged: Arc<Mutex<HashSet<Handle>>> = Arc::default();
+    let passed = Arc::new(AtomicUsize::new(0));
+    let mut tasks = Vec::new();
+    for number in 0..4 {
+        let (node, done) = (scene.nodes[number % 2].clone(), acknowledged.clone());
+        let (drafts, passed) = ((0..25).map(|_| scene.draft()), passed.clone());
+        let drafts: Vec<_> = drafts.collect();
+        tasks.push(task(async move {
+            for (number, draft) in drafts.into_iter().enumerate() {
+                // Barriers and writes keep step, so that many barriers meet a write.
+                while passed.load(Ordering::SeqCst) < number / 4 {
+                    give_way().await;
+                }
+                node.created(&draft).await;
+                node.revoke_session(draft.handle).await;
+                done.lock().expect("nobody panicked").insert(draft.handle);
+                give_way().await;
+            }
+        }));
+    }
+    let exposed = Arc::new(AtomicUsize::new(0));
+    let met = exposed.clone();
+    tasks.push(task(async move {
+        let mut seen = HashSet::new();
+        while seen.len() < 4 * 25 {
+            let before = acknowledged.lock().expect("nobody panicked").clone();
+            met.fetch_add(before.difference(&seen).count().min(1), Ordering::SeqCst);
+            for event in read_until_passed(channel.as_mut()).await {
+                match event {
+                    Event::Revoked(stone) => seen.extend([stone.handle]),
+                    Event::Flush => seen.extend(&before),
+                    _ => {}
+                }
+            }
+            let missing = before.difference(&seen).count();
+            assert_eq!(
+                missing, 0,
+                "acknowledged revocations come after the barrier"
+            );
+            passed.fetch_add(1, Ordering::SeqCst);
+            give_way().await;
+        }
+    }));
+    within(world, "end of the events", scene.parallel(tasks)).await;
+    let exposed = exposed.load(Ordering::SeqCst);
+    assert!(exposed >= 3, "only {exposed} barriers met a write");
+}
+
+/// Barriers pass in the order in which they began, with the store's time, which goes on.
+pub async fn barriers_pass_in_order(world: &dyn World) {
+    let scene = Scene::open(world, 1).await;
+    let mut watch = scene.watch(&scene.node(), "a").await;
+    let mut begun = Vec::new();
+    for _ in 0..5 {
+        begun.push(watch.channel.barrier().await.expect("barrier answers"));
+    }
+    assert!(begun.is_sorted_by(|one, other| one < other));
+    let (mut passed, mut last) = (Vec::new(), crate::Timestamp::from_millis(0));
+    while passed.len() < begun.len() {
+        let event = within(world, "event", watch.channel.next()).await;
+        if let Event::Passed(id, at) = event.expect("the channel holds") {
+            assert!(at >= last, "time went back");
+            last = at;
+            passed.push(id);
+        }
+    }
+    assert_eq!(passed, begun);
+}
+
+/// What was written between two barriers is delivered before the second one passes, though
+/// both began before anything was read.
+pub async fn a_write_between_two_barriers_comes_before_the_second(world: &dyn World) {
+    let mut scene = Scene::open(world, 2).await;
+    let mut watch = scene.watch(&scene.node(), "a").await;
+    let handle = scene.session().await.record.handle;
+    watch.channel.barrier().await.expect("barrier answers");
+    scene.other().revoke_session(handle).await;
+    let events = watch.until_passed().await;
+    assert!(tells_revoked(&events, handle));
+}
+
+/// A touch is told to nobody.
+pub async fn a_touch_is_told_to_nobody(world: &dyn World) {
+    let mut scene = Scene::open(world, 2).await;
+    let handle = scene.session().await.record.handle;
+    let mut watch = scene.watch(&scene.node(), "a").await;
+    watch.until_passed().await;
+    scene.wait(1).await;
+    scene.node().touch(handle, Duration::ZERO).await;
+    scene.other().touch(handle, Duration::ZERO).await;
+    assert_eq!(watch.until_passed().await, []);
+}
+
+/// Two channels do not take events from each other, and one that nobody reads holds none up.
+pub async fn channels_are_independent(world: &dyn World) {
+    let mut scene = Scene::open(world, 1).await;
+    let mut one = scene.watch(&scene.node(), "one").await;
+    let mut two = scene.watch(&scene.node(), "two").await;
+    let handles = [(); 3].map(|()| scene.draft().handle);
+    for handle in handles {
+        scene.node().revoke_session(handle).await;
+    }
+    let first = one.until_passed().await;
+    let second = two.until_passed().await;
+    for handle in handles {
+        assert!(tells_revoked(&first, handle));
+        assert!(tells_revoked(&second, handle));
+    }
+}
+
+/// A `next` that is dropped while it waits, or just when its event comes, loses no event.
+pub async fn a_dropped_next_loses_no_event(world: &dyn World) {
+    let mut scene = Scene::open(world, 2).await;
+    let mut watch = scene.watch(&scene.node(), "a").await;
+    watch.until_passed().await;
+    for _ in 0..20 {
+        let handle = scene.session().await.record.handle;
+        watch.until_passed().await;
+        let waiting = begin_and_drop(watch.channel.next());
+        assert!(waiting.is_none(), "nothing was written: {waiting:?}");
+        scene.other().revoke_session(handle).await;
+        let mut events = Vec::new();
+        for _ in 0..3 {
+            let event = begin_and_drop(watch.channel.next());
+            events.extend(event.map(|event| event.expect("the channel holds")));
+        }
+        events.extend(watch.until_passed().await);
+        assert!(tells_revoked(&events, handle));
+    }
+}
+
+/// A `next` that waits is woken by a write of another node.
+pub async fn a_waiting_next_is_woken(world: &dyn World) {
+    let mut scene = Scene::open(world, 2).await;
+    let handle = scene.session().await.record.handle;
+    let id = NodeId::new("a").expect("a name of letters");
+    let mut channel = scene.node().0.watch(&id).await.expect("watch answers");
+    let revoker = scene.other();
+    let tasks = vec![
+        task(async move {
+            loop {
+                match channel.next().await.expect("the channel holds") {
+                    Event::Revoked(stone) if stone.handle == handle => return,
+                    Event::Flush => return,
+                    _ => {}
+                }
+            }
+        }),
+        task(async move {
+            for _ in 0..20 {
+                give_way().await;
+            }
+            revoker.revoke_session(handle).await;
+        }),
+    ];
+    within(world, "wake-up", scene.parallel(tasks)).await;
+}
+
+/// Between the opening of a channel and its snapshot no revocation falls through: each is in
+/// the snapshot or comes as an event.
+pub async fn no_revocation_falls_between_opening_and_snapshot(world: &dyn World) {
+    let mut scene = Scene::open(world, 2).await;
+    for _ in 0..10 {
+        let mut revoked = HashSet::new();
+        for _ in 0..12 {
+            revoked.insert(scene.session().await.record.handle);
+        }
+        let (revoker, watcher) = (scene.other(), scene.node());
+        let (owed, expected) = (revoked.clone(), revoked);
+        let tasks = vec![
+            task(async move {
+                for handle in owed {
+                    revoker.revoke_session(handle).await;
+                    give_way().await;
+                }
+            }),
+            task(async move {
+                let id = NodeId::new("a").expect("a name of letters");
+                let mut channel = watcher.0.watch(&id).await.expect("watch answers");
+                let mut known = HashSet::new();
+                let mut read_snapshot = true;
+                while !expected.is_subset(&known) {
+                    if std::mem::take(&mut read_snapshot) {
+                        let snapshot = channel.snapshot().await;
+                        known.extend(handles(&snapshot.expect("snapshot answers")));
+                    }
+                    for event in read_until_passed(channel.as_mut()).await {
+                        match event {
+                            Event::Revoked(stone) => known.extend([stone.handle]),
+                            Event::Flush => read_snapshot = true,
+                            _ => {}
+                        }
+                    }
+                    give_way().await;
+                }
+            }),
+        ];
+        within(world, "word of each revocation", scene.parallel(tasks)).await;
+    }
+}
+
+/// The snapshot may be read again at any time, and is then the present one.
+pub async fn the_snapshot_is_read_again(world: &dyn World) {
+    let mut scene = Scene::open(world, 1).await;
+    let mut watch = scene.watch(&scene.node(), "a").await;
+    let mut revoked = HashSet::new();
+    for _ in 0..5 {
+        let handle = scene.session().await.record.handle;
+        scene.node().revoke_session(handle).await;
+        revoked.insert(handle);
+        let snapshot = watch.channel.snapshot().await.expect("snapshot answers");
+        assert_eq!(handles(&snapshot), revoked);
+    }
+}
+
+/// A tombstone that is past its deadline is not in the snapshot, swept or not.
+pub async fn the_snapshot_has_no_tombstone_past_its_deadline(world: &dyn World) {
+    let mut scene = Scene::open(world, 1).await;
+    let draft = scene.absolute_soon();
+    scene.node().created(&draft).await;
+    scene.node().revoke_session(draft.handle).await;
+    let mut watch = scene.watch(&scene.node(), "a").await;
+    scene.wait(2).await;
+    let snapshot = watch.channel.snapshot().await.expect("snapshot answers");
+    assert_eq!(snapshot.revoked, []);
+}
+
+/// A node that watches is registered for all nodes to see, and its barriers are its heartbeats.
+pub async fn a_watching_node_is_registered(world: &dyn World) {
+    let scene = Scene::open(world, 2).await;
+    let mut one = scene.watch(&scene.node(), "node-1.example_x").await;
+    let mut two = scene.watch(&scene.other(), "node-2").await;
+    one.until_passed().await;
+    two.until_passed().await;
+    for node in &scene.nodes {
+        let mut nodes = node.0.nodes().await.expect("nodes answers");
+        nodes.sort_by(|one, other| one.node.cmp(&other.node));
+        let names: Vec<_> = nodes.iter().map(|entry| entry.node.as_str()).collect();
+        assert_eq!(names, ["node-1.example_x", "node-2"]);
+    }
+}
+
+/// A heartbeat moves with every barrier.
+pub async fn a_barrier_is_a_heartbeat(world: &dyn World) {
+    let scene = Scene::open(world, 1).await;
+    let mut watch = scene.watch(&scene.node(), "a").await;
+    watch.until_passed().await;
+    let first = scene.node().0.nodes().await.expect("nodes answers");
+    scene.world.wait(Duration::from_millis(50)).await;
+    watch.until_passed().await;
+    let second = scene.node().0.nodes().await.expect("nodes answers");
+    assert_eq!((first.len(), second.len()), (1, 1));
+    assert!(second[0].heartbeat_at > first[0].heartbeat_at);
+}
+
+/// Registered nodes are no sessions: neither `scan` nor `sweep` meets them.
+pub async fn a_registered_node_is_no_session(world: &dyn World) {
+    let mut scene = Scene::open(world, 1).await;
+    let live = scene.session().await;
+    let mut watch = scene.watch(&scene.node(), "a").await;
+    watch.until_passed().await;
+    scene.node().sweep_all().await;
+    assert_eq!(scene.node().scan(10).await.len(), 1);
+    assert!(scene.node().is_alive(&live.record.handle).await);
+    assert_eq!(
+        scene.node().0.nodes().await.expect("nodes answers").len(),
+        1
+    );
+}
+
+fn handles(snapshot: &Snapshot) -> HashSet<Handle> {
+    snapshot.revoked.iter().map(|stone| stone.handle).collect()
+}
+
+/// Whether one of the events is it, or a flush stands for it.
+fn tells(events: &[Event], is_it: impl Fn(&Event) -> bool) -> bool {
+    events
+        .iter()
+        .any(|event| is_it(event) || *event == Event::Flush)
+}
+
+fn tells_revoked(events: &[Event], handle: Handle) -> bool {
+    tells(
+        events,
+        |event| matches!(event, Event::Revoked(stone) if stone.handle == handle),
+    )
+}
+
+fn tells_entry(events: &[Event], user: &UserId, entry: UserEntry) -> bool {
+    tells(events, |event| *event == Event::User(user.clone(), entry))
+}
