@@ -10,7 +10,8 @@ use std::{
 
 use super::{
     Task, World,
-    scene::{Node, ROUNDS, Random, Scene, give_way, next, task, user},
+    node::Node,
+    scene::{ROUNDS, Random, Scene, give_way, next, task, user},
 };
 use crate::{Cause, Draft, Handle, Live, Replace, Revoke, UserId};
 

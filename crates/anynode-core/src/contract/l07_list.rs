@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{
     World,
-    scene::{ROUNDS, Scene, give_way, handle_of, task, user},
+    node::handle_of,
+    scene::{ROUNDS, Scene, give_way, task, user},
 };
 use crate::{Handle, Item, Page, UserId};
 

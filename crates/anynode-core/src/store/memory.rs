@@ -22,6 +22,8 @@ use crate::{
     time::{Clock, Timestamp},
 };
 
+#[cfg(planted = "epoch_read_from_memory_at_bind")]
+mod seen;
 mod watch;
 
 /// Sessions in the memory of one process.
@@ -42,6 +44,8 @@ pub struct MemoryStore {
     clock: Arc<dyn Clock>,
     shelf: Arc<RwLock<Shelf>>,
     watchers: Arc<Watchers>,
+    #[cfg(planted = "epoch_read_from_memory_at_bind")]
+    seen: seen::Seen,
 }
 
 #[derive(Default)]
@@ -75,7 +79,18 @@ impl MemoryStore {
             watchers: Arc::new(Watchers::new(clock.clone())),
             clock,
             shelf: Arc::default(),
+            #[cfg(planted = "epoch_read_from_memory_at_bind")]
+            seen: seen::Seen::default(),
         }
+    }
+
+    /// The entry by which a bind is stamped, read within its write: a node that remembered it
+    /// would stamp sessions with an epoch that another node has ended.
+    fn entry_at_bind(&self, shelf: &Shelf, user: &UserId) -> Option<UserEntry> {
+        #[cfg(planted = "epoch_read_from_memory_at_bind")]
+        return self.seen.entry(user, shelf.entry(user));
+        #[cfg(not(planted = "epoch_read_from_memory_at_bind"))]
+        shelf.entry(user)
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Shelf> {
@@ -96,8 +111,9 @@ impl Store for MemoryStore {
         if shelf.slots.contains_key(&draft.handle) {
             return Ok(Create::Duplicate);
         }
-        let user = draft.user.as_ref().and_then(|user| shelf.entry(user));
-        let live = draft.live(now, user);
+        let user = draft.user.as_ref();
+        let entry = user.and_then(|user| self.entry_at_bind(&shelf, user));
+        let live = draft.live(now, entry);
         shelf.put(&live);
         Ok(Create::Created(live))
     }
@@ -117,7 +133,8 @@ impl Store for MemoryStore {
             shelf.put(&live);
             return Ok(Replace::Replaced(live));
         }
-        let answer = rules::replace(kept, base, draft, now, |user| shelf.entry(user));
+        let entry_of = |user: &UserId| self.entry_at_bind(&shelf, user);
+        let answer = rules::replace(kept, base, draft, now, entry_of);
         if let Replace::Replaced(live) = &answer {
             shelf.put(live);
             self.watchers.tell(&Event::Changed(draft.handle));
@@ -395,11 +412,16 @@ impl Shelf {
             Slot::Tombstone(tombstone) if now < tombstone.until => false,
             Slot::Record(record, idle_deadline) => {
                 let user = record.user().and_then(|user| self.entry(user));
+                #[cfg(planted = "sweep_takes_the_living")]
+                let idle_deadline = &expiry::idle_deadline(record, record.created_at);
                 match expiry::ended(record, *idle_deadline, user.as_ref(), now) {
                     None => false,
                     // Its handle could be created anew and bear a stamp that is good again,
                     // so the revocation leaves its mark until the deadline.
-                    Some(Cause::Epoch) if now < record.deadline => {
+                    Some(Cause::Epoch)
+                        if now < record.deadline
+                            && !cfg!(planted = "sweep_forgets_epoch_deaths") =>
+                    {
                         self.bury(*handle, Cause::Epoch, now);
                         true
                     }
