@@ -4,8 +4,10 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::{
+    any::Any,
     future::poll_fn,
-    sync::{Arc, Mutex},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::{Arc, Barrier, Mutex},
     task::{Poll, Waker},
     thread,
     time::Duration,
@@ -20,48 +22,65 @@ use async_trait::async_trait;
 /// Each task on a thread of its own.
 struct Threads;
 
+/// What threads tell the one who waits for them.
+#[derive(Default)]
+struct Word {
+    ended: usize,
+    panicked: Option<Box<dyn Any + Send>>,
+    waker: Option<Waker>,
+}
+
+type Board = Arc<Mutex<Word>>;
+
 #[async_trait]
 impl Runner for Threads {
     async fn parallel(&self, tasks: Vec<Task>) {
-        let start = Arc::new(std::sync::Barrier::new(tasks.len()));
-        let threads = tasks.into_iter().map(|task| {
-            let start = start.clone();
+        let (board, count) = (Board::default(), tasks.len());
+        let start = Arc::new(Barrier::new(count));
+        for task in tasks {
+            let (board, start) = (board.clone(), start.clone());
             thread::spawn(move || {
                 start.wait();
-                pollster::block_on(task);
-            })
-        });
-        let threads: Vec<_> = threads.collect();
-        let ended: Vec<_> = threads.into_iter().map(|thread| thread.join()).collect();
-        for thread in ended {
-            if let Err(panic) = thread {
-                std::panic::resume_unwind(panic);
-            }
+                tell(&board, || pollster::block_on(task));
+            });
         }
+        until_ended(&board, count).await;
     }
 
     async fn patience(&self) {
-        let waiting: Arc<Mutex<(bool, Option<Waker>)>> = Arc::default();
-        let timer = waiting.clone();
-        thread::spawn(move || {
-            thread::sleep(Duration::from_secs(10));
-            let mut state = timer.lock().expect("nobody panicked");
-            state.0 = true;
-            if let Some(waker) = state.1.take() {
-                waker.wake();
-            }
-        });
-        poll_fn(|context| {
-            let mut state = waiting.lock().expect("nobody panicked");
-            state.1 = Some(context.waker().clone());
-            if state.0 {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            }
-        })
-        .await;
+        let board = Board::default();
+        let timer = board.clone();
+        thread::spawn(move || tell(&timer, || thread::sleep(Duration::from_secs(10))));
+        until_ended(&board, 1).await;
     }
+}
+
+fn tell(board: &Board, work: impl FnOnce()) {
+    let ended = catch_unwind(AssertUnwindSafe(work));
+    let mut word = board.lock().expect("nobody panics here");
+    word.ended += 1;
+    if let Err(panic) = ended {
+        word.panicked = Some(panic);
+    }
+    if let Some(waker) = word.waker.take() {
+        waker.wake();
+    }
+}
+
+async fn until_ended(board: &Board, count: usize) {
+    poll_fn(|context| {
+        let mut word = board.lock().expect("nobody panics here");
+        if let Some(panic) = word.panicked.take() {
+            drop(word);
+            resume_unwind(panic);
+        }
+        if word.ended == count {
+            return Poll::Ready(());
+        }
+        word.waker = Some(context.waker().clone());
+        Poll::Pending
+    })
+    .await;
 }
 
 fn open(clock: Arc<ManualClock>, nodes: usize) -> Opening {

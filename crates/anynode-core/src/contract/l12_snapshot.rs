@@ -1,12 +1,18 @@
 //! L12: a channel starts from a snapshot of the live revocations and user entries.
 
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use super::{
     World,
     scene::{Scene, give_way, read_until_passed, task, user, within},
 };
-use crate::{Cause, Event, Handle, NodeId, Snapshot};
+use crate::{Cause, Channel, Event, Handle, NodeId, Snapshot};
 
 /// The snapshot of an empty store is empty, and its time is the store's.
 pub async fn the_snapshot_of_an_empty_store_is_empty(world: &dyn World) {
@@ -51,36 +57,53 @@ pub async fn no_revocation_falls_between_opening_and_snapshot(world: &dyn World)
             revoked.insert(scene.session().await.record.handle);
         }
         let (revoker, watcher) = (scene.other(), scene.node());
-        let (owed, expected) = (revoked.clone(), revoked);
+        let (owed, finished) = (revoked.clone(), Arc::new(AtomicBool::new(false)));
+        let (end, known) = (finished.clone(), Arc::new(Mutex::new(HashSet::new())));
+        let learned = known.clone();
         let tasks = vec![
             task(async move {
                 for handle in owed {
                     revoker.revoke_session(handle).await;
                     give_way().await;
                 }
+                end.store(true, Ordering::SeqCst);
             }),
             task(async move {
                 let id = NodeId::new("a").expect("a name of letters");
-                let mut channel = watcher.0.watch(&id).await.expect("watch answers");
-                let mut known = HashSet::new();
-                let mut read_snapshot = true;
-                while !expected.is_subset(&known) {
-                    if std::mem::take(&mut read_snapshot) {
-                        let snapshot = channel.snapshot().await;
-                        known.extend(handles(&snapshot.expect("snapshot answers")));
-                    }
-                    for event in read_until_passed(channel.as_mut()).await {
-                        match event {
-                            Event::Revoked(stone) => known.extend([stone.handle]),
-                            Event::Flush => read_snapshot = true,
-                            _ => {}
-                        }
-                    }
-                    give_way().await;
-                }
+                let channel = watcher.0.watch(&id).await.expect("watch answers");
+                let known = learn(channel, &finished).await;
+                learned.lock().expect("nobody panicked").extend(known);
             }),
         ];
-        within(world, "word of each revocation", scene.parallel(tasks)).await;
+        within(world, "end of the revocations", scene.parallel(tasks)).await;
+        let known = known.lock().expect("nobody panicked");
+        let missing = revoked.difference(&known).count();
+        assert_eq!(missing, 0, "neither in the snapshot nor told");
+    }
+}
+
+/// Everything that a node knows to be revoked when a barrier has passed that began after the
+/// revocations were finished.
+async fn learn(mut channel: Box<dyn Channel>, finished: &AtomicBool) -> HashSet<Handle> {
+    let mut known = HashSet::new();
+    let mut read_snapshot = true;
+    loop {
+        let last = finished.load(Ordering::SeqCst);
+        if std::mem::take(&mut read_snapshot) {
+            let snapshot = channel.snapshot().await;
+            known.extend(handles(&snapshot.expect("snapshot answers")));
+        }
+        for event in read_until_passed(channel.as_mut()).await {
+            match event {
+                Event::Revoked(stone) => known.extend([stone.handle]),
+                Event::Flush => read_snapshot = true,
+                _ => {}
+            }
+        }
+        if last && !read_snapshot {
+            return known;
+        }
+        give_way().await;
     }
 }
 

@@ -5,7 +5,7 @@
 //! The suite starts nothing itself and reads no clock: a [`World`], which its user provides,
 //! opens stores, runs tasks at the same time and lets time pass.
 //!
-//! ```ignore
+//! ```text
 //! anynode_core::contract_tests! {
 //!     world: MyWorld::new(),   // evaluated for each law, may `.await`
 //!     run: my_block_on,        // a function that runs a future to its end

@@ -19,7 +19,7 @@ pub trait Runner: Send + Sync {
     /// turns expose few races; laws that count exposed trials then fail.
     ///
     /// # Panics
-    /// When one of the tasks panicked.
+    /// As soon as one of the tasks panics: others may be waiting for what it will not do.
     async fn parallel(&self, tasks: Vec<Task>);
 
     /// Completes after as much real time as one is ready to wait for what has to happen: ten
