@@ -13,7 +13,8 @@ use async_trait::async_trait;
 
 use crate::{
     store::{
-        BarrierId, Channel, ChannelKind, Event, NodeEntry, NodeId, Result, Snapshot, memory::Shelf,
+        BarrierId, Channel, ChannelKind, Event, NodeEntry, NodeId, Result, Snapshot,
+        memory::shelf::Shelf,
     },
     time::{Clock, Timestamp},
 };
