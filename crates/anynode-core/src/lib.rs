@@ -18,6 +18,8 @@
 //! - `contract` (feature `contract`): the laws of a store as tests that run on any.
 
 pub mod balance;
+#[cfg(feature = "contract")]
+pub mod contract;
 pub mod session;
 pub mod store;
 mod time;

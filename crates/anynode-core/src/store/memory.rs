@@ -1,27 +1,26 @@
 //! The store in memory: the model that every other store is tested against.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
-};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use async_trait::async_trait;
 
 use crate::{
-    session::{
-        Cause, Draft, Handle, Live, Record, Touch, UserEntry, UserId, Version,
-        expiry::{self, ABSOLUTE_MAX, UNKNOWN_TOMBSTONE},
-    },
+    session::{Draft, Handle, Live, Touch, UserEntry, UserId, Version},
     store::{
-        Channel, ClockKind, Create, Durability, Effect, Event, Facts, Item, Kept, Listing,
-        NodeEntry, NodeId, Note, Page, Replace, Result, Revoke, Revoked, Snapshot, Store, Swept,
-        Target, Tombstone, Verdict,
-        memory::watch::{MemoryChannel, Watchers},
+        Channel, ClockKind, Create, Durability, Effect, Event, Facts, Item, Listing, NodeEntry,
+        NodeId, Note, Page, Replace, Result, Revoke, Revoked, Store, Swept, Target, Verdict,
+        memory::{
+            shelf::{Shelf, Slot},
+            watch::{MemoryChannel, Watchers},
+        },
         rules,
     },
-    time::{Clock, Timestamp},
+    time::Clock,
 };
 
+#[cfg(planted = "epoch_read_from_memory_at_bind")]
+mod seen;
+mod shelf;
 mod watch;
 
 /// Sessions in the memory of one process.
@@ -35,31 +34,15 @@ mod watch;
 /// let clock = Arc::new(ManualClock::new(Timestamp::from_millis(0)));
 /// let store = MemoryStore::new(clock);
 /// ```
-#[derive(Debug)]
+///
+/// A clone is another handle on the same sessions, as another node would have.
+#[derive(Clone, Debug)]
 pub struct MemoryStore {
     clock: Arc<dyn Clock>,
     shelf: Arc<RwLock<Shelf>>,
     watchers: Arc<Watchers>,
-}
-
-#[derive(Default)]
-struct Shelf {
-    slots: BTreeMap<Handle, Slot>,
-    by_user: BTreeSet<(UserId, Handle)>,
-    users: HashMap<UserId, Entry>,
-    swept_to: Option<Handle>,
-}
-
-#[derive(Clone)]
-enum Slot {
-    Record(Arc<Record>, Timestamp),
-    Tombstone(Tombstone),
-}
-
-#[derive(Clone, Copy)]
-struct Entry {
-    entry: UserEntry,
-    until: Timestamp,
+    #[cfg(planted = "epoch_read_from_memory_at_bind")]
+    seen: seen::Seen,
 }
 
 const NAME: &str = "memory";
@@ -73,7 +56,18 @@ impl MemoryStore {
             watchers: Arc::new(Watchers::new(clock.clone())),
             clock,
             shelf: Arc::default(),
+            #[cfg(planted = "epoch_read_from_memory_at_bind")]
+            seen: seen::Seen::default(),
         }
+    }
+
+    /// The entry by which a bind is stamped, read within its write: a node that remembered it
+    /// would stamp sessions with an epoch that another node has ended.
+    fn entry_at_bind(&self, shelf: &Shelf, user: &UserId) -> Option<UserEntry> {
+        #[cfg(planted = "epoch_read_from_memory_at_bind")]
+        return self.seen.entry(user, shelf.entry(user));
+        #[cfg(not(planted = "epoch_read_from_memory_at_bind"))]
+        shelf.entry(user)
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Shelf> {
@@ -94,8 +88,9 @@ impl Store for MemoryStore {
         if shelf.slots.contains_key(&draft.handle) {
             return Ok(Create::Duplicate);
         }
-        let user = draft.user.as_ref().and_then(|user| shelf.entry(user));
-        let live = draft.live(now, user);
+        let user = draft.user.as_ref();
+        let entry = user.and_then(|user| self.entry_at_bind(&shelf, user));
+        let live = draft.live(now, entry);
         shelf.put(&live);
         Ok(Create::Created(live))
     }
@@ -115,7 +110,8 @@ impl Store for MemoryStore {
             shelf.put(&live);
             return Ok(Replace::Replaced(live));
         }
-        let answer = rules::replace(kept, base, draft, now, |user| shelf.entry(user));
+        let entry_of = |user: &UserId| self.entry_at_bind(&shelf, user);
+        let answer = rules::replace(kept, base, draft, now, entry_of);
         if let Replace::Replaced(live) = &answer {
             shelf.put(live);
             self.watchers.tell(&Event::Changed(draft.handle));
@@ -215,212 +211,5 @@ impl Store for MemoryStore {
     async fn sweep(&self, limit: usize) -> Result<Swept> {
         let (mut shelf, now) = (self.write(), self.clock.now());
         Ok(shelf.sweep(limit.max(1), now))
-    }
-}
-
-// === impl Shelf ===
-
-impl Shelf {
-    fn kept(&self, handle: &Handle) -> Option<Kept> {
-        let Some(Slot::Record(record, idle_deadline)) = self.slots.get(handle) else {
-            return None;
-        };
-        Some(Kept {
-            user: record.user().and_then(|user| self.entry(user)),
-            record: record.clone(),
-            idle_deadline: *idle_deadline,
-        })
-    }
-
-    fn entry(&self, user: &UserId) -> Option<UserEntry> {
-        self.users.get(user).map(|entry| entry.entry)
-    }
-
-    fn put(&mut self, live: &Live) {
-        let handle = live.record.handle;
-        self.unlist(&handle);
-        if let Some(user) = live.record.user() {
-            self.by_user.insert((user.clone(), handle));
-            if let Some(entry) = self.users.get_mut(user) {
-                entry.until = entry.until.max(live.record.deadline);
-            }
-        }
-        let slot = Slot::Record(live.record.clone(), live.idle_deadline);
-        self.slots.insert(handle, slot);
-    }
-
-    fn unlist(&mut self, handle: &Handle) {
-        if let Some(Slot::Record(record, _)) = self.slots.get(handle)
-            && let Some(user) = record.user()
-        {
-            self.by_user.remove(&(user.clone(), *handle));
-        }
-    }
-
-    fn touch(&mut self, touch: &Touch, now: Timestamp) {
-        let alive = self
-            .kept(&touch.handle)
-            .is_some_and(|kept| kept.is_alive(now));
-        if let Some(Slot::Record(record, idle_deadline)) = self.slots.get_mut(&touch.handle)
-            && (alive || cfg!(planted = "touch_revives"))
-        {
-            *idle_deadline = expiry::touched(record, *idle_deadline, now, touch.age);
-        }
-    }
-
-    fn bump(&mut self, handle: &Handle) {
-        if let Some(Slot::Record(record, _)) = self.slots.get_mut(handle) {
-            let record = Arc::make_mut(record);
-            record.version = record.version.next(record.version.write);
-        }
-    }
-
-    fn is_of(&self, user: &UserId, handle: &Handle) -> bool {
-        self.by_user.contains(&(user.clone(), *handle))
-    }
-
-    /// Replaces whatever is under the handle by a tombstone that stays until nothing could
-    /// revive it.
-    fn bury(&mut self, handle: Handle, cause: Cause, now: Timestamp) -> Effect {
-        let alive = self.kept(&handle).is_some_and(|kept| kept.is_alive(now));
-        let until = match self.slots.get(&handle) {
-            Some(Slot::Record(record, _)) => record.deadline,
-            Some(Slot::Tombstone(_)) => return Effect::Nothing,
-            None => now + UNKNOWN_TOMBSTONE,
-        };
-        self.unlist(&handle);
-        self.slots.remove(&handle);
-        if !cfg!(planted = "no_tombstone") {
-            let tombstone = Tombstone {
-                handle,
-                cause,
-                until,
-            };
-            self.slots.insert(handle, Slot::Tombstone(tombstone));
-        }
-        if alive {
-            Effect::Session
-        } else {
-            Effect::Nothing
-        }
-    }
-
-    fn outdate(&mut self, user: &UserId, spared: Option<Handle>, now: Timestamp) -> Effect {
-        if cfg!(planted = "revoke_by_index_only") {
-            let handles: Vec<_> = self.handles_of(user, None).collect();
-            for handle in handles.into_iter().filter(|handle| Some(*handle) != spared) {
-                self.bury(handle, Cause::Epoch, now);
-            }
-            return Effect::User(UserEntry::default());
-        }
-        let entry = self.entry(user).unwrap_or_default().revoked(spared, now);
-        let until = now + ABSOLUTE_MAX;
-        self.users.insert(user.clone(), Entry { entry, until });
-        Effect::User(entry)
-    }
-
-    fn handles_of(
-        &self,
-        user: &UserId,
-        after: Option<Handle>,
-    ) -> impl Iterator<Item = Handle> + use<'_> {
-        use std::ops::Bound::{Excluded, Included, Unbounded};
-        let from = match after {
-            Some(handle) => Excluded((user.clone(), handle)),
-            None => Included((user.clone(), Handle::from_bytes([0; 16]))),
-        };
-        let user = user.clone();
-        self.by_user
-            .range((from, Unbounded))
-            .take_while(move |(owner, _)| *owner == user)
-            .map(|(_, handle)| *handle)
-    }
-
-    fn after(&self, cursor: Option<Handle>) -> impl Iterator<Item = (&Handle, &Slot)> {
-        use std::ops::Bound::{Excluded, Unbounded};
-        self.slots
-            .range((cursor.map_or(Unbounded, Excluded), Unbounded))
-    }
-
-    fn snapshot(&self, now: Timestamp) -> Snapshot {
-        let revoked = self.slots.values().filter_map(|slot| match slot {
-            Slot::Tombstone(tombstone) => Some(*tombstone),
-            Slot::Record(..) => None,
-        });
-        let users = self.users.iter();
-        Snapshot {
-            revoked: revoked.collect(),
-            users: users
-                .map(|(user, kept)| (user.clone(), kept.entry))
-                .collect(),
-            now,
-        }
-    }
-
-    /// Looks at up to `limit` slots from where the last sweep stopped; at the end it starts
-    /// over, so that every slot has its turn however often it is called.
-    fn sweep(&mut self, limit: usize, now: Timestamp) -> Swept {
-        let looked: Vec<_> = self
-            .after(self.swept_to)
-            .take(limit)
-            .map(|(h, _)| *h)
-            .collect();
-        let more = looked.len() == limit;
-        self.swept_to = looked.last().copied().filter(|_| more);
-        let removed = looked
-            .into_iter()
-            .filter(|handle| self.sweep_one(handle, now));
-        let mut removed = removed.collect::<Vec<_>>().len();
-        if !more {
-            let before = self.users.len();
-            self.users.retain(|_, entry| now < entry.until);
-            removed += before - self.users.len();
-        }
-        Swept { removed, more }
-    }
-
-    fn sweep_one(&mut self, handle: &Handle, now: Timestamp) -> bool {
-        let Some(slot) = self.slots.get(handle) else {
-            return false;
-        };
-        match slot {
-            Slot::Tombstone(tombstone) if now < tombstone.until => false,
-            Slot::Record(record, idle_deadline) => {
-                let user = record.user().and_then(|user| self.entry(user));
-                match expiry::ended(record, *idle_deadline, user.as_ref(), now) {
-                    None => false,
-                    // Its handle could be created anew and bear a stamp that is good again,
-                    // so the revocation leaves its mark until the deadline.
-                    Some(Cause::Epoch) if now < record.deadline => {
-                        self.bury(*handle, Cause::Epoch, now);
-                        true
-                    }
-                    Some(_) => self.discard(handle),
-                }
-            }
-            Slot::Tombstone(_) => self.discard(handle),
-        }
-    }
-
-    fn discard(&mut self, handle: &Handle) -> bool {
-        self.unlist(handle);
-        self.slots.remove(handle).is_some()
-    }
-}
-
-impl std::fmt::Debug for Shelf {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Shelf({} items)", self.slots.len())
-    }
-}
-
-// === impl Slot ===
-
-impl Slot {
-    fn item(&self) -> Item {
-        match self {
-            Self::Record(record, idle_deadline) => Item::Record(record.clone(), *idle_deadline),
-            Self::Tombstone(tombstone) => Item::Tombstone(*tombstone),
-        }
     }
 }
