@@ -1,5 +1,6 @@
 //! The commands of the workspace: `cargo xtask help`.
 
+mod bench;
 mod clock;
 mod help;
 mod licences;
@@ -51,6 +52,12 @@ const COMMANDS: &[Command] = &[
         parameters: "",
         summary: "count the packages a user of the library builds",
         run: packages::run,
+    },
+    Command {
+        name: "bench",
+        parameters: "NAME",
+        summary: "measure what things cost",
+        run: bench::run,
     },
     Command {
         name: "help",

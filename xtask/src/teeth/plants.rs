@@ -29,6 +29,9 @@ pub(crate) enum Hang {
     Catches,
 }
 
+/// The laws of a store, run on the store in memory.
+const LAWS: &[&str] = &["--features", "contract", "--test", "contract_memory"];
+
 pub(crate) const PLANTS: &[Plant] = &[
     Plant {
         name: "epoch_counts_from_zero",
@@ -44,6 +47,86 @@ pub(crate) const PLANTS: &[Plant] = &[
         package: "anynode-core",
         target: &["--lib"],
         checks: &["an_admission_ends_with_a_login_even_under_a_secret_that_is_kept"],
+        hang: Hang::Survives,
+    },
+    Plant {
+        name: "bare_version_counter",
+        bug: "versions are compared by their counter alone, so a write lost in a fail-over passes for another",
+        package: "anynode-core",
+        target: LAWS,
+        checks: &["l03_replace::the_same_counter_of_another_write_is_a_conflict"],
+        hang: Hang::Survives,
+    },
+    Plant {
+        name: "upsert_on_replace",
+        bug: "a write to an absent session creates it",
+        package: "anynode-core",
+        target: LAWS,
+        checks: &["l03_replace::an_absent_session_is_gone"],
+        hang: Hang::Survives,
+    },
+    Plant {
+        name: "touch_bumps_version",
+        bug: "a touch changes the version, so it conflicts with a write",
+        package: "anynode-core",
+        target: LAWS,
+        checks: &["l05_touch::a_touch_changes_no_version"],
+        hang: Hang::Survives,
+    },
+    Plant {
+        name: "no_tombstone",
+        bug: "a revoked session is only deleted, so its handle can be created again",
+        package: "anynode-core",
+        target: LAWS,
+        checks: &["l04_dead_stays_dead::a_revoked_handle_is_not_created_again"],
+        hang: Hang::Survives,
+    },
+    Plant {
+        name: "touch_revives",
+        bug: "a touch moves the deadline of a session that is dead",
+        package: "anynode-core",
+        target: LAWS,
+        checks: &["l05_touch::a_touch_does_not_revive_an_idle_session"],
+        hang: Hang::Survives,
+    },
+    Plant {
+        name: "revoke_by_index_only",
+        bug: "revoking a user deletes the sessions in the index and moves no epoch",
+        package: "anynode-core",
+        target: LAWS,
+        checks: &["l06_users::racing_revocations_give_different_epochs"],
+        hang: Hang::Survives,
+    },
+    Plant {
+        name: "epoch_read_from_memory_at_bind",
+        bug: "a login is stamped with an epoch that the node remembers",
+        package: "anynode-core",
+        target: LAWS,
+        checks: &["l06_revoke::a_bind_reads_the_epoch_from_the_store"],
+        hang: Hang::Survives,
+    },
+    Plant {
+        name: "sweep_takes_the_living",
+        bug: "a sweep goes by a deadline that a touch has moved on",
+        package: "anynode-core",
+        target: LAWS,
+        checks: &["l08_sweep::a_session_in_use_is_not_swept_at_its_old_deadline"],
+        hang: Hang::Survives,
+    },
+    Plant {
+        name: "sweep_forgets_epoch_deaths",
+        bug: "sweeping a session whose user was revoked leaves no tombstone",
+        package: "anynode-core",
+        target: LAWS,
+        checks: &["l04_dead_stays_dead::an_outdated_session_stays_dead_when_it_is_swept"],
+        hang: Hang::Survives,
+    },
+    Plant {
+        name: "barrier_overtakes_event",
+        bug: "a barrier is passed before the events of earlier writes",
+        package: "anynode-core",
+        target: LAWS,
+        checks: &["l12_watch::no_acknowledged_write_passes_a_barrier"],
         hang: Hang::Survives,
     },
 ];

@@ -1,0 +1,52 @@
+//! `cargo xtask bench NAME`: what things cost, measured beside what they are compared with.
+
+use std::process::Command;
+
+use anyhow::{Context, Error};
+
+use crate::Outcome;
+
+/// One benchmark: its name, and the package and target that it is.
+struct Bench {
+    name: &'static str,
+    package: &'static str,
+    summary: &'static str,
+}
+
+const BENCHES: &[Bench] = &[
+    Bench {
+        name: "middleware",
+        package: "anynode",
+        summary: "what a session costs a request (5 minutes; a number of rounds may follow)",
+    },
+    Bench {
+        name: "sqlite",
+        package: "anynode",
+        summary: "direct reads and group commit against the alternatives",
+    },
+];
+
+/// Builds and runs the named benchmark; what follows its name is handed on.
+pub(crate) fn run(arguments: &[String]) -> Result<Outcome, Error> {
+    let known = arguments
+        .split_first()
+        .and_then(|(name, rest)| Some((BENCHES.iter().find(|bench| bench.name == name)?, rest)));
+    let Some((bench, rest)) = known else {
+        println!("usage: cargo xtask bench NAME\n");
+        for bench in BENCHES {
+            println!("  {:<12} {}", bench.name, bench.summary);
+        }
+        return Ok(Outcome::Unusable);
+    };
+    let status = Command::new(env!("CARGO"))
+        .args(["bench", "--package", bench.package, "--bench", bench.name])
+        .arg("--")
+        .args(rest)
+        .status()
+        .context("cargo bench could not be started")?;
+    Ok(if status.success() {
+        Outcome::Holds
+    } else {
+        Outcome::Broken
+    })
+}
