@@ -1,2 +1,4 @@
 //! The `anynode` program.
-fn main() {}
+fn main() -> std::process::ExitCode {
+    anynode_cli::run(std::env::args_os())
+}

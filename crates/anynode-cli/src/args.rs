@@ -1,0 +1,93 @@
+//! The commands of the program and their flags.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, value_parser};
+
+/// The session tier of a horizontally scaled web application: any node can serve any request.
+///
+/// Without a command it is `anynode up`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "anynode",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "ANYNODE_LOG=error|warn|info|debug|trace says how much is logged on stderr; \
+                  errors by default."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) up: Up,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Starts a demonstration on this machine: a gateway, nodes and a session store.
+    Up(Up),
+    /// Serves the sample application on a free loopback port until stdin ends.
+    ///
+    /// `anynode up` starts its nodes with it. The first line on stdout is JSON and says where it
+    /// serves. Whoever starts a node holds the other end of its stdin: when that ends, by
+    /// `kill -9` too, so does the node.
+    Node(Node),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    /// Where the gateway listens: a loopback address; port 0 takes a free port.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = loopback)]
+    pub(crate) listen: SocketAddr,
+    /// How many nodes serve the sample application.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = value_parser!(u8).range(1..=MANY))]
+    pub(crate) nodes: u8,
+    /// The URL of the session store [default: sqlite:DIR/sessions.db]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "ANYNODE_STORE",
+        hide_env_values = true
+    )]
+    pub(crate) store: Option<String>,
+    /// Where the default store is kept [default: $XDG_STATE_HOME/anynode, or ~/.local/state/anynode]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+}
+
+/// More nodes than this on one machine show nothing more, and each is a process.
+const MANY: i64 = 64;
+
+#[derive(Debug, Args)]
+pub(crate) struct Node {
+    /// What the node is called in its answers.
+    #[arg(long, default_value = "n1")]
+    pub(crate) name: String,
+    /// The URL of the session store.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "ANYNODE_STORE",
+        hide_env_values = true
+    )]
+    pub(crate) store: String,
+}
+
+/// How the store's URL reaches a node: other users may read the arguments of a process, but not its environment.
+pub(crate) const STORE_VARIABLE: &str = "ANYNODE_STORE";
+
+/// Anybody may log in to the demonstration under any name, so it is not offered to a network.
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text
+        .parse()
+        .map_err(|_| "this is no address and port, such as 127.0.0.1:8080")?;
+    if !address.ip().is_loopback() {
+        return Err(
+            "this is no loopback address, and a demonstration without passwords is not \
+                    offered to a network"
+                .to_owned(),
+        );
+    }
+    Ok(address)
+}

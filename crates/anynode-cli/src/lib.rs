@@ -1,0 +1,79 @@
+//! The `anynode` program as a library, so that other programs can start its roles from themselves.
+//!
+//! A program whose `main` hands its arguments to [`run`] can be started as a node or as a whole
+//! fleet. `anynode up` does it with itself: its nodes are child processes of its own executable.
+//!
+//! Where to read on, in the order of a start:
+//!
+//! - `args`: commands and flags
+//! - `up`: the fleet of `anynode up`: gateway, nodes that are restarted, and what is printed
+//! - `node`: one web server, from its first line to its parent's death
+//! - `sample`: the application that every node serves, on nothing but the public API of [`anynode`]
+//! - `store`, `stop`, `log`, `misuse`: the store's URL, signals, log lines, exit code 2
+
+mod args;
+
+mod up;
+
+mod node;
+
+mod sample;
+
+mod log;
+mod misuse;
+mod stop;
+mod store;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::{Context, Error};
+use clap::Parser;
+use tokio::runtime::Builder;
+
+use self::args::{Cli, Command};
+use self::misuse::Misuse;
+
+/// Runs the command that the arguments name, and returns the exit code of the process.
+///
+/// The first argument is the name of the program, as in [`std::env::args_os`].
+/// The exit code is 0 when the command did what it was asked, 1 when something failed, and 2
+/// when the arguments cannot be used as they are; the reason is on stderr.
+///
+/// ```
+/// // `anynode --help` prints what there is.
+/// anynode_cli::run(["anynode".into(), "--help".into()]);
+/// ```
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nobody may be reading; the exit code says the same.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1));
+        }
+    };
+    match perform(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "anynode: {error:#}");
+            let is_misuse = error.downcast_ref::<Misuse>().is_some();
+            ExitCode::from(if is_misuse { 2 } else { 1 })
+        }
+    }
+}
+
+fn perform(cli: Cli) -> Result<(), Error> {
+    log::start()?;
+    let runtime = Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.context("cannot start the runtime")?;
+    let performed = match cli.command {
+        Some(Command::Up(up)) => runtime.block_on(up::run(up)),
+        None => runtime.block_on(up::run(cli.up)),
+        Some(Command::Node(node)) => runtime.block_on(node::run(node)),
+    };
+    // What still runs may be waiting for somebody who has gone.
+    runtime.shutdown_background();
+    performed
+}

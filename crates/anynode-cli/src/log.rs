@@ -1,0 +1,36 @@
+//! Log lines on stderr, as many as `ANYNODE_LOG` asks for.
+
+use std::env;
+use std::io;
+
+use anyhow::Error;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::misuse::Misuse;
+
+const VARIABLE: &str = "ANYNODE_LOG";
+
+/// Starts logging; by default only errors, because what a demonstration has to say it prints.
+///
+/// # Errors
+/// [`Misuse`] when the variable holds no level.
+pub(crate) fn start() -> Result<(), Error> {
+    let level = match env::var(VARIABLE) {
+        Ok(text) => text.parse().map_err(|_| unknown())?,
+        Err(env::VarError::NotPresent) => LevelFilter::ERROR,
+        Err(env::VarError::NotUnicode(_)) => return Err(unknown().into()),
+    };
+    let lines = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(io::stderr)
+        .log_internal_errors(false);
+    // A program around this library may have its own.
+    let _ = lines.try_init();
+    Ok(())
+}
+
+fn unknown() -> Misuse {
+    Misuse(format!(
+        "{VARIABLE} has to be off, error, warn, info, debug or trace"
+    ))
+}

@@ -1,0 +1,141 @@
+//! `anynode up`: a gateway, nodes as child processes, and one session store, until somebody stops it.
+
+mod child;
+mod keeper;
+mod report;
+mod state;
+
+use std::env;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context, Error};
+use anynode_gateway::{Backends, Gateway, GatewayConfig, Running, StartError};
+use tokio::sync::watch;
+use tokio::task::{JoinSet, spawn_blocking};
+
+use self::child::{Child, Launcher};
+use self::keeper::Keeper;
+use crate::args;
+use crate::misuse::Misuse;
+use crate::stop::StopSignals;
+use crate::store;
+
+/// Whether nodes that ended are started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Running,
+    Stopping,
+}
+
+/// The nodes, each with the task that keeps it running.
+#[derive(Debug)]
+struct Fleet {
+    keepers: JoinSet<()>,
+    phase: watch::Sender<Phase>,
+}
+
+/// Runs the fleet until a signal asks it to stop.
+///
+/// # Errors
+/// [`Misuse`] when a flag cannot be used as it is, and else when something could not be started.
+pub(crate) async fn run(up: args::Up) -> Result<(), Error> {
+    let mut signals = StopSignals::catch().context("cannot catch signals")?;
+    let url = match up.store {
+        Some(url) => url,
+        None => state::default_store(up.state)?,
+    };
+    // Opened here and closed at once: whatever is wrong with it is said once, and a new file is
+    // made by one process.
+    drop(store::open(&url).await?);
+    let gateway = start_gateway(up.listen)?;
+    let launcher = Launcher::new(executable()?, url.clone());
+
+    let starting = start_nodes(&launcher, up.nodes);
+    let children = tokio::select! {
+        children = starting => children?,
+        // Children that were started end with the pipes that this process holds.
+        () = signals.next() => return Ok(()),
+    };
+    // Nothing is announced before the gateway can pass requests to it.
+    for child in &children {
+        gateway.backends().insert(child.backend())?;
+    }
+    report::started(gateway.local_addr(), &children, &url);
+    let mut fleet = Fleet::new();
+    for child in children {
+        fleet.keep(child, launcher.clone(), gateway.backends());
+    }
+
+    signals.next().await;
+    report::stopping();
+    tokio::select! {
+        stopped = stop(gateway, fleet) => stopped?,
+        () = signals.next() => anyhow::bail!("stopped at once, as it was asked twice"),
+    }
+    report::stopped();
+    Ok(())
+}
+
+fn executable() -> Result<PathBuf, Error> {
+    // Asked once: after a rebuild the system would name a file that is no longer there.
+    env::current_exe().context("the executable of this process has no path")
+}
+
+/// Starts the gateway before the nodes, so that a taken port is found before anything else runs.
+fn start_gateway(listen: SocketAddr) -> Result<Running, Error> {
+    let config = GatewayConfig::new(listen, Vec::new());
+    Gateway::new(config).start().map_err(|error| match error {
+        StartError::Listen { address, source } => Misuse(format!(
+            "cannot listen on {address}: {source}; choose another address with --listen, such as \
+             --listen 127.0.0.1:0 for a free port"
+        ))
+        .into(),
+        other => Error::new(other).context("the gateway cannot be started"),
+    })
+}
+
+/// Starts all nodes at once and returns them in their order.
+async fn start_nodes(launcher: &Launcher, nodes: u8) -> Result<Vec<Child>, Error> {
+    let mut starting = Vec::new();
+    for number in 1..=u64::from(nodes) {
+        let launcher = launcher.clone();
+        starting.push(tokio::spawn(async move { launcher.launch(number).await }));
+    }
+    let mut children = Vec::new();
+    for task in starting {
+        children.push(task.await.context("starting a node was cut short")??);
+    }
+    Ok(children)
+}
+
+/// Stops the gateway first, so that no request meets a node that has gone.
+async fn stop(gateway: Running, fleet: Fleet) -> Result<(), Error> {
+    spawn_blocking(|| gateway.stop())
+        .await
+        .context("the gateway did not stop in order")?;
+    fleet.stop().await;
+    Ok(())
+}
+
+// === impl Fleet ===
+
+impl Fleet {
+    fn new() -> Self {
+        Self {
+            keepers: JoinSet::new(),
+            phase: watch::Sender::new(Phase::Running),
+        }
+    }
+
+    fn keep(&mut self, child: Child, launcher: Launcher, backends: Backends) {
+        let keeper = Keeper::new(launcher, backends, self.phase.subscribe());
+        self.keepers.spawn(keeper.keep(child));
+    }
+
+    async fn stop(mut self) {
+        // Without a keeper there is no node to stop.
+        let _ = self.phase.send(Phase::Stopping);
+        while self.keepers.join_next().await.is_some() {}
+    }
+}

@@ -1,0 +1,109 @@
+//! A client with a cookie jar on one keep-alive connection.
+
+use std::net::SocketAddr;
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::header::{CONTENT_TYPE, COOKIE, HOST, SET_COOKIE};
+use hyper::{HeaderMap, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpStream;
+
+use crate::program::within;
+
+/// One visitor.
+pub(crate) struct Client {
+    connection: SendRequest<Full<Bytes>>,
+    host: SocketAddr,
+    /// The cookie as it is sent back, `name=value`.
+    pub(crate) cookie: Option<String>,
+}
+
+/// An answer read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) node: String,
+    pub(crate) body: String,
+}
+
+// === impl Client ===
+
+impl Client {
+    pub(crate) async fn connect(gateway: SocketAddr) -> Self {
+        let stream = within(TcpStream::connect(gateway)).await.unwrap();
+        let (connection, serving) = within(handshake(TokioIo::new(stream))).await.unwrap();
+        tokio::spawn(serving);
+        Self {
+            connection,
+            host: gateway,
+            cookie: None,
+        }
+    }
+
+    /// A visitor who has just logged in.
+    pub(crate) async fn logged_in(gateway: SocketAddr, name: &str) -> Self {
+        let mut client = Self::connect(gateway).await;
+        let answer = client.post("/login", &format!("name={name}")).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{answer:?}");
+        assert!(client.cookie.is_some(), "{answer:?}");
+        client
+    }
+
+    pub(crate) async fn get(&mut self, path: &str) -> Answer {
+        self.ask("GET", path, "").await
+    }
+
+    /// Sends a form, as a browser does from the site's own page.
+    pub(crate) async fn post(&mut self, path: &str, form: &str) -> Answer {
+        self.ask("POST", path, form).await
+    }
+
+    pub(crate) async fn ask(&mut self, method: &str, path: &str, form: &str) -> Answer {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, self.host.to_string())
+            .header("sec-fetch-site", "same-origin");
+        if !form.is_empty() {
+            request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        }
+        if let Some(cookie) = &self.cookie {
+            request = request.header(COOKIE, cookie);
+        }
+        let body = Full::new(Bytes::copy_from_slice(form.as_bytes()));
+        let request = request.body(body).unwrap();
+        within(self.connection.ready()).await.unwrap();
+        let response = within(self.connection.send_request(request)).await;
+        let (head, body) = response.unwrap().into_parts();
+        let body = within(body.collect()).await.unwrap().to_bytes();
+        self.keep_cookie(&head.headers);
+        let node = head.headers.get("x-anynode-node");
+        Answer {
+            status: head.status,
+            node: node.map_or(String::new(), |node| node.to_str().unwrap().to_owned()),
+            body: String::from_utf8(body.to_vec()).unwrap(),
+        }
+    }
+
+    fn keep_cookie(&mut self, headers: &HeaderMap) {
+        for line in headers.get_all(SET_COOKIE) {
+            let line = line.to_str().unwrap();
+            let pair = line.split(';').next().unwrap();
+            let is_removed = line.contains("Max-Age=0");
+            self.cookie = (!is_removed).then(|| pair.to_owned());
+        }
+    }
+}
+
+// === impl Answer ===
+
+impl Answer {
+    /// The body of an answer that has to be 200 and JSON.
+    pub(crate) fn json(&self) -> Value {
+        assert_eq!(self.status, StatusCode::OK, "{self:?}");
+        serde_json::from_str(&self.body).unwrap()
+    }
+}

@@ -1,0 +1,12 @@
+//! The whole program as its user runs it: real processes, real signals, real connections.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod client;
+mod program;
+
+/// Nobody is logged out and nothing is lost while nodes are killed.
+mod killed_nodes;
+
+/// What starts and ends, and with which exit code.
+mod lifecycle;
