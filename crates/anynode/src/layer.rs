@@ -174,7 +174,7 @@ impl<S> Layer<S> for SessionLayer {
 // === impl Shared ===
 
 impl Shared {
-    fn new(store: Arc<dyn Store>, config: Config) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>, config: Config) -> Self {
         let stale = match config.failure {
             FailurePolicy::ReadOnlyStale(age_max) => Some(StaleCopies::new(age_max)),
             FailurePolicy::FailClosed | FailurePolicy::Anonymous => None,

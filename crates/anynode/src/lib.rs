@@ -30,9 +30,12 @@
 //! | `sqlite` | yes | sessions in a SQLite file that the processes of one host share |
 //! | `protobuf` | no | Protocol Buffers as a codec |
 //! | `encryption` | no | data sealed at rest |
+//! | `tower-sessions-014`, `tower-sessions-015` | no | adapters for applications on tower-sessions and axum-login |
 
 pub use anynode_core as core;
 
+#[cfg(any(feature = "tower-sessions-014", feature = "tower-sessions-015"))]
+pub mod adapter;
 mod clock;
 pub mod codec;
 mod config;
@@ -64,3 +67,12 @@ pub use self::{
     session::{ClientAddress, Session},
     sessions::{AdminSessions, SessionInfo, Sessions},
 };
+
+// The code in the guides is compiled with the examples of the documentation.
+#[cfg(all(
+    doctest,
+    feature = "tower-sessions-014",
+    feature = "tower-sessions-015"
+))]
+#[doc = include_str!("../../../docs/guides/from-tower-sessions.md")]
+mod guide_from_tower_sessions {}

@@ -243,7 +243,7 @@ impl Loaded {
 impl Shared {
     /// Creates, and finds out what became of a call whose outcome is unknown. `None` when the
     /// handle is taken.
-    async fn create(&self, draft: &Draft) -> Result<Option<Live>, SessionError> {
+    pub(crate) async fn create(&self, draft: &Draft) -> Result<Option<Live>, SessionError> {
         let mut last = None;
         for _ in 0..UNKNOWN_OUTCOMES_MAX {
             match self.store.create(draft).await {
@@ -264,7 +264,11 @@ impl Shared {
     /// Replaces, and finds out what became of a call whose outcome is unknown: the own write
     /// id found means written, the base unchanged means that it may be tried again. Anything
     /// else is reported and never rebased, or an increment could count twice.
-    async fn replace(&self, base: &Version, draft: &Draft) -> Result<Replace, SessionError> {
+    pub(crate) async fn replace(
+        &self,
+        base: &Version,
+        draft: &Draft,
+    ) -> Result<Replace, SessionError> {
         let mut last = None;
         for _ in 0..UNKNOWN_OUTCOMES_MAX {
             match (self.store.replace(base, draft).await, last.take()) {

@@ -4,6 +4,8 @@ mod commit;
 mod load;
 mod plan;
 mod state;
+#[cfg(any(feature = "tower-sessions-014", feature = "tower-sessions-015"))]
+mod whole;
 
 use std::{
     net::IpAddr,
@@ -18,6 +20,8 @@ use anynode_core::{
 use http::{HeaderValue, Request, header};
 use serde::{Serialize, de::DeserializeOwned};
 
+#[cfg(any(feature = "tower-sessions-014", feature = "tower-sessions-015"))]
+pub(crate) use self::plan::fill;
 use self::state::{Base, State, Wish};
 pub(crate) use self::{
     commit::{Head, Scope},

@@ -164,7 +164,7 @@ fn identify(
 }
 
 /// Encodes the data for exactly this draft, within the budget.
-fn fill(config: &Config, draft: &mut Draft, data: &Data) -> Result<(), SessionError> {
+pub(crate) fn fill(config: &Config, draft: &mut Draft, data: &Data) -> Result<(), SessionError> {
     let place = Place {
         handle: draft.handle,
         user: draft.user.as_ref().map(UserId::as_str),

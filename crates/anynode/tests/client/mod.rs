@@ -64,7 +64,7 @@ impl Client {
         answer
     }
 
-    fn keep(&mut self, headers: &HeaderMap) {
+    pub(crate) fn keep(&mut self, headers: &HeaderMap) {
         for line in headers.get_all(header::SET_COOKIE) {
             let line = line.to_str().expect("ASCII");
             let (name, rest) = line.split_once('=').expect("a pair");
