@@ -120,7 +120,12 @@ fn said_by_browser<R>(request: &Request<R>) -> Option<Site> {
     let origin = request.headers().get(header::ORIGIN)?;
     let same = authority(origin.as_bytes())
         .zip(host(request))
-        .is_some_and(|(origin, host)| origin.eq_ignore_ascii_case(host));
+        .is_some_and(|(origin, host)| {
+            if cfg!(planted = "csrf_origin_prefix_match") {
+                return origin.starts_with(host);
+            }
+            origin.eq_ignore_ascii_case(host)
+        });
     Some(if same { Site::Same } else { Site::Other })
 }
 

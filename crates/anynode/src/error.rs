@@ -13,7 +13,8 @@ use crate::codec::CodecError;
 #[non_exhaustive]
 pub enum SessionError {
     /// The store could not be asked, or did not answer in time. Nothing is known of the
-    /// session, so nothing of it is honoured: 503.
+    /// session, so nothing of it is honoured: 503. When the store answered that it cannot
+    /// read the session or is not set up for this: 500; that it keeps nothing so large: 507.
     Store(Error),
     /// The stored data cannot be decoded; it was left as it is: 500.
     Codec(CodecError),
@@ -46,7 +47,12 @@ impl SessionError {
     /// The status of the response that this error becomes.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Store(error) if error.kind() == ErrorKind::Corrupt => {
+            Self::Store(error) if error.kind() == ErrorKind::TooLarge => {
+                StatusCode::INSUFFICIENT_STORAGE
+            }
+            Self::Store(error)
+                if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Config) =>
+            {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
             Self::Store(_) | Self::Contended | Self::Quota | Self::ReadOnly => {

@@ -91,10 +91,11 @@ impl Sessions {
             target: Target::SessionOf(self.user.clone(), handle),
             cause: Cause::User,
         };
-        let revoked = self.session.shared().revoke(&revoke).await?;
-        if handle == self.current {
-            self.session.forget(&handle);
-        }
+        let revoked = if handle == self.current {
+            self.session.end_by(&revoke, &handle).await?
+        } else {
+            self.session.shared().revoke(&revoke).await?
+        };
         Ok(revoked.effect != Effect::Nothing)
     }
 
@@ -104,7 +105,7 @@ impl Sessions {
     /// [`SessionError::Store`] when it is not certain; end them again.
     pub async fn revoke_others(&self) -> Result<Revoked, SessionError> {
         let revoke = Revoke::user_except(self.user.clone(), self.current, Cause::User);
-        self.session.shared().revoke(&revoke).await
+        Ok(self.session.shared().revoke(&revoke).await?)
     }
 
     /// Ends all sessions of the user, this one too: log out everywhere.
@@ -113,9 +114,7 @@ impl Sessions {
     /// [`SessionError::Store`] when it is not certain; end them again.
     pub async fn revoke_all(&self) -> Result<Revoked, SessionError> {
         let revoke = Revoke::user(self.user.clone(), Cause::User);
-        let revoked = self.session.shared().revoke(&revoke).await?;
-        self.session.forget(&self.current);
-        Ok(revoked)
+        self.session.end_by(&revoke, &self.current).await
     }
 }
 

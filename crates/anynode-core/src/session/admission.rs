@@ -44,6 +44,8 @@ pub enum Due {
     Nothing,
     /// A new secret; the current one becomes the previous one.
     Rotate,
+    /// Another new secret in place of one that never arrived; the previous one stays.
+    RotateAgain,
     /// The successor has arrived at the client: the previous secret's grace starts to run.
     StartGrace,
 }
@@ -89,11 +91,16 @@ impl Admission {
 impl Rotation {
     /// What is due for a request that presented this secret of the record.
     ///
-    /// Only the current secret is ever replaced: a client that still holds the previous one
-    /// has a successor under way.
+    /// A client that still holds the previous one has a successor under way, and gets no
+    /// other before half a period shows that the response which bore it was lost. Without
+    /// that other one it would be logged out at the end of the period.
     pub fn due(&self, record: &Record, presented: Presented, now: Timestamp) -> Due {
         if presented == Presented::Previous {
-            return Due::Nothing;
+            let unused = record
+                .previous
+                .is_some_and(|previous| previous.until > now + self.grace);
+            let lost = unused && now.since(record.secret_since) >= self.period / 2;
+            return if lost { Due::RotateAgain } else { Due::Nothing };
         }
         if now.since(record.secret_since) >= self.period {
             return Due::Rotate;
@@ -112,6 +119,16 @@ impl Rotation {
             secret: draft.secret,
             until: Moment::After(self.period),
         });
+        draft.secret = secret;
+        draft.secret_since = Moment::NOW;
+    }
+
+    /// Makes `secret` the current one in place of one that never arrived: the previous one
+    /// stays good for another period at most.
+    pub fn rotate_again(&self, draft: &mut Draft, secret: SecretHash) {
+        if let Some(previous) = &mut draft.previous {
+            previous.until = Moment::After(self.period);
+        }
         draft.secret = secret;
         draft.secret_since = Moment::NOW;
     }
@@ -199,6 +216,22 @@ mod tests {
             Some(Presented::Previous)
         );
         assert_eq!(admit(&record, &OLD, NOW + seconds(10)), None);
+    }
+
+    #[test]
+    fn a_successor_that_never_arrived_is_replaced_after_half_a_period() {
+        let record = rotated();
+        let due = |at| ROTATION.due(&record, Presented::Previous, NOW + seconds(at));
+        assert_eq!(due(49), Due::Nothing);
+        assert_eq!(due(50), Due::RotateAgain);
+        let mut draft = record.draft(record.version);
+        ROTATION.rotate_again(&mut draft, SecretHash::from_bytes([7; 32]));
+        let again = draft.settle(NOW + seconds(50), Epoch::ZERO);
+        assert_eq!(admit(&again, &NEW, NOW + seconds(50)), None);
+        assert_eq!(
+            admit(&again, &OLD, NOW + seconds(149)),
+            Some(Presented::Previous)
+        );
     }
 
     #[test]

@@ -89,6 +89,17 @@ impl Delta {
         Ok(())
     }
 
+    /// Takes back the last update of `key` that waits for a base: one whose base refused it.
+    pub fn take_back_update(&mut self, key: &str) {
+        let Some(Change::Update(updates)) = self.changes.get_mut(key) else {
+            return;
+        };
+        updates.pop();
+        if updates.is_empty() {
+            self.changes.remove(key);
+        }
+    }
+
     /// These changes followed by `later`.
     #[must_use]
     pub fn then(mut self, later: Self) -> Self {
@@ -227,6 +238,17 @@ mod tests {
         delta.remove("absent");
         let base = data(&[("a", 1)]);
         assert_eq!(delta.apply(&base), Ok(base));
+    }
+
+    #[test]
+    fn an_update_that_is_taken_back_leaves_the_ones_before_it() {
+        let mut delta = Delta::default();
+        delta.update("n", add(1)).expect("recorded");
+        delta.update("n", add(2)).expect("recorded");
+        delta.take_back_update("n");
+        assert_eq!(delta.apply(&data(&[("n", 4)])), Ok(data(&[("n", 5)])));
+        delta.take_back_update("n");
+        assert!(delta.is_empty());
     }
 
     #[test]

@@ -11,10 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use pin_project_lite::pin_project;
 
-use crate::{
-    error::SessionError,
-    session::{Phase, Scope, Session},
-};
+use crate::{error::SessionError, session::Session};
 
 pin_project! {
     /// The body of a response whose handler kept its session and streams.
@@ -72,11 +69,15 @@ struct Guard {
 }
 
 enum Stage {
+    /// Changes may still be recorded.
     Streaming,
+    /// What was recorded is being written; the frame that completes the body waits for it.
     Writing {
         writing: Pin<Box<dyn Future<Output = Result<(), SessionError>> + Send>>,
         held: Option<Frame<Bytes>>,
     },
+    /// The client may have read everything; what comes now are trailers.
+    Written,
     Done,
 }
 
@@ -124,7 +125,11 @@ where
 
     fn is_end_stream(&self) -> bool {
         match &self.kind {
-            BodyKind::Guarded { guard, .. } => matches!(guard.stage, Stage::Done),
+            BodyKind::Guarded { guard, body } => match guard.stage {
+                Stage::Streaming | Stage::Writing { .. } => false,
+                Stage::Written => body.is_end_stream(),
+                Stage::Done => true,
+            },
             BodyKind::Answer { text } => text.is_none(),
         }
     }
@@ -155,13 +160,24 @@ impl Guard {
         loop {
             match &mut self.stage {
                 Stage::Done => return Poll::Ready(None),
+                Stage::Written => return body.poll_frame(context).map_err(Into::into),
                 Stage::Writing { writing, held } => {
                     let written = ready!(writing.as_mut().poll(context));
                     let held = held.take();
-                    self.finish();
-                    return Poll::Ready(match written {
-                        Ok(()) => held.map(Ok),
-                        Err(error) => Some(Err(error.into())),
+                    return Poll::Ready(match (written, held) {
+                        (Ok(()), Some(frame)) => {
+                            self.stage = Stage::Written;
+                            Some(Ok(frame))
+                        }
+                        (Ok(()), None) => {
+                            self.stage = Stage::Done;
+                            None
+                        }
+                        (Err(error), _) => {
+                            self.stage = Stage::Done;
+                            self.session.abandon();
+                            Some(Err(error.into()))
+                        }
                     });
                 }
                 Stage::Streaming => {
@@ -188,6 +204,9 @@ impl Guard {
             let bytes = u64::try_from(data.remaining()).unwrap_or(u64::MAX);
             *left = left.saturating_sub(bytes);
         }
+        if cfg!(planted = "last_byte_before_write") {
+            return false;
+        }
         ended || self.left == Some(0) || frame.is_trailers()
     }
 
@@ -196,20 +215,13 @@ impl Guard {
         let writing = Box::pin(async move { session.finish_body().await });
         self.stage = Stage::Writing { writing, held };
     }
-
-    fn finish(&mut self) {
-        self.stage = Stage::Done;
-        self.session.enter(Phase::Finished);
-    }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
         // The client is gone or the handler failed: from now on every change is written by
         // the call that makes it. What was recorded before is dropped with the request.
-        if !matches!(self.stage, Stage::Done) {
-            self.session.enter(Phase::Finished);
-        }
+        self.session.abandon();
     }
 }
 
@@ -219,14 +231,5 @@ impl<B> std::fmt::Debug for BodyKind<B> {
             Self::Guarded { .. } => "Guarded",
             Self::Answer { .. } => "Answer",
         })
-    }
-}
-
-impl Session {
-    async fn finish_body(&self) -> Result<(), SessionError> {
-        if !self.has_work() {
-            return Ok(());
-        }
-        self.commit(Scope::Everything).await
     }
 }

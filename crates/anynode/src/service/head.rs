@@ -8,7 +8,7 @@ use crate::{
     cookie::CookieConfig,
     csrf,
     error::SessionError,
-    session::{CookieChange, Head, Session, Usage},
+    session::{CookieChange, Head, Phase, Session, Usage},
 };
 
 static CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
@@ -18,20 +18,23 @@ pub(super) fn finish<B>(
     response: Response<B>,
     session: &Session,
     head: Result<Head, SessionError>,
+    next: Phase,
 ) -> Response<B>
 where
     B: GuardedBody,
 {
     match head {
         Ok(head) => {
-            let mut response = guard(response, session);
+            let mut response = guard(response, session, next);
             dress(response.headers_mut(), &session.shared().config, &head);
             response
         }
         Err(error) => {
             tracing::warn!(%error, "a session could not be written; its response was replaced");
             let mut response = answer(error.status(), error.sentence());
-            no_store(response.headers_mut());
+            let headers = response.headers_mut();
+            dress(headers, &session.shared().config, &session.head());
+            no_store(headers);
             response
         }
     }
@@ -72,9 +75,11 @@ pub(super) fn is_loopback<R>(request: &Request<R>) -> bool {
     name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
-/// The length that the response announces, if it does.
-pub(super) fn content_length<B>(response: &Response<B>) -> Option<u64> {
-    let length = response.headers().get(header::CONTENT_LENGTH)?;
+/// The length that the response announces, or that a server is going to announce for it.
+pub(super) fn content_length<B: GuardedBody>(response: &Response<B>) -> Option<u64> {
+    let Some(length) = response.headers().get(header::CONTENT_LENGTH) else {
+        return response.body().size_hint().exact();
+    };
     length.to_str().ok()?.parse().ok()
 }
 

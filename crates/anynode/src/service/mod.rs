@@ -10,7 +10,10 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{Request, Response, StatusCode};
+use http::{
+    HeaderMap, Request, Response, StatusCode,
+    header::{self, COOKIE},
+};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
@@ -37,6 +40,7 @@ pin_project! {
     pub struct SessionFuture<F, B> {
         #[pin]
         stage: Stage<F, B>,
+        attended: Option<Attended>,
     }
 }
 
@@ -49,16 +53,19 @@ pin_project! {
         Handling {
             #[pin]
             handler: F,
-            session: Session,
         },
         // The handler has answered; what it changed is being written.
         Writing {
             writing: Pin<Box<dyn Future<Output = Result<Head, SessionError>> + Send>>,
             response: Option<Response<B>>,
-            session: Session,
+            next: Phase,
         },
     }
 }
+
+/// The session of a request whose response is awaited. If that never comes, because the client
+/// went away or the handler panicked, tasks that hold the session write for themselves.
+struct Attended(Session);
 
 /// Why a request does not reach the handler.
 enum Refusal {
@@ -115,6 +122,7 @@ where
                 let response = Some(refusal.response(&self.shared));
                 return SessionFuture {
                     stage: Stage::Refused { response },
+                    attended: None,
                 };
             }
         };
@@ -128,10 +136,14 @@ where
             tracing::warn!("a request bore two session cookies; it was given no session");
             session.clear_cookie();
         }
+        if !matches!(presented, Presented::Nothing) {
+            keep_out_of_logs(request.headers_mut());
+        }
         request.extensions_mut().insert(session.clone());
         let handler = self.inner.call(request);
         SessionFuture {
-            stage: Stage::Handling { handler, session },
+            stage: Stage::Handling { handler },
+            attended: Some(Attended(session)),
         }
     }
 }
@@ -146,33 +158,47 @@ where
     type Output = Result<Response<B>, E>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut stage = self.project().stage;
+        let this = self.project();
+        let mut stage = this.stage;
+        let session = this.attended.as_ref().map(|attended| &attended.0);
         loop {
             let next = match stage.as_mut().project() {
                 Stages::Refused { response } => {
                     let response = response.take();
                     return Poll::Ready(Ok(response.expect("polled once after it is ready")));
                 }
-                Stages::Handling { handler, session } => {
+                Stages::Handling { handler } => {
                     let response = ready!(handler.poll(context))?;
-                    if session.is_untouched() {
-                        return Poll::Ready(Ok(guard(response, session)));
+                    let session = session.expect("a request in its handler has a session");
+                    if session.is_over_unused() {
+                        return Poll::Ready(Ok(response));
+                    }
+                    let next = phase_after_head(&response, session);
+                    if session.leave_untouched(next) {
+                        return Poll::Ready(Ok(guard(response, session, next)));
                     }
                     let (status, writer) = (response.status(), session.clone());
+                    let writing = async move { writer.finish_head(status, next).await };
+                    if cfg!(planted = "head_before_write") {
+                        let head = Ok(session.head());
+                        tokio::spawn(writing);
+                        return Poll::Ready(Ok(head::finish(response, session, head, next)));
+                    }
                     Stage::Writing {
-                        writing: Box::pin(async move { writer.finish_head(status).await }),
+                        writing: Box::pin(writing),
                         response: Some(response),
-                        session: session.clone(),
+                        next,
                     }
                 }
                 Stages::Writing {
                     writing,
                     response,
-                    session,
+                    next,
                 } => {
                     let head = ready!(writing.as_mut().poll(context));
+                    let session = session.expect("a request that writes has a session");
                     let response = response.take().expect("polled once after it is ready");
-                    return Poll::Ready(Ok(head::finish(response, session, head)));
+                    return Poll::Ready(Ok(head::finish(response, session, head, *next)));
                 }
             };
             stage.set(next);
@@ -187,6 +213,16 @@ impl<F, B> std::fmt::Debug for SessionFuture<F, B> {
             Stage::Handling { .. } => "SessionFuture(handling)",
             Stage::Writing { .. } => "SessionFuture(writing)",
         })
+    }
+}
+
+// === impl Attended ===
+
+impl Drop for Attended {
+    fn drop(&mut self) {
+        if !self.0.is_over_unused() {
+            self.0.abandon_head();
+        }
     }
 }
 
@@ -221,17 +257,36 @@ impl Refusal {
     }
 }
 
-/// A handler that streams keeps its session; whoever keeps none needs no guard on the body.
-fn guard<B: GuardedBody>(response: Response<B>, session: &Session) -> Response<B> {
+/// Has whoever prints the headers of a request leave its cookies out.
+fn keep_out_of_logs(headers: &mut HeaderMap) {
+    if cfg!(planted = "cookie_in_logs") {
+        return;
+    }
+    if let header::Entry::Occupied(mut cookies) = headers.entry(COOKIE) {
+        cookies.iter_mut().for_each(|line| line.set_sensitive(true));
+    }
+}
+
+/// What the session's changes belong to once the head of this response has left: a handler
+/// that streams keeps its session, and whoever keeps none needs no guard on the body.
+fn phase_after_head<B: GuardedBody>(response: &Response<B>, session: &Session) -> Phase {
+    let has_body = session.may_have_body()
+        && !matches!(
+            response.status(),
+            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::SWITCHING_PROTOCOLS
+        )
+        && !response.body().is_end_stream();
     // The future's own handle is the one that is not counted as another's.
-    if !session.has_other_holders() {
+    if has_body && session.has_other_holders() {
+        return Phase::Body;
+    }
+    Phase::Finished
+}
+
+fn guard<B: GuardedBody>(response: Response<B>, session: &Session, next: Phase) -> Response<B> {
+    if next != Phase::Body {
         return response;
     }
-    if response.body().is_end_stream() {
-        session.enter(Phase::Finished);
-        return response;
-    }
-    session.enter(Phase::Body);
     let length = head::content_length(&response);
     let session = session.clone();
     response.map(|body| B::from_session(SessionBody::guarded(body, session, length)))

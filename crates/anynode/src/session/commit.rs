@@ -1,17 +1,18 @@
 //! Writing what a request recorded: one compare-and-set, rebased while that is allowed.
 
 use anynode_core::{
-    Create, Draft, Error, ErrorKind, Live, Replace, Version,
+    Error, ErrorKind, Live, Replace,
     store::{REBASES_MAX, conflict_pause},
 };
 use http::StatusCode;
+use tokio::sync::MutexGuard;
 
 use super::{
     Session,
     plan::{self, Identity, Plan},
-    state::{Base, CookieChange, Loaded, Phase, Usage, Wish, Work},
+    state::{self, Base, CookieChange, Loaded, Phase, Race, Usage, Wish, Work},
 };
-use crate::{error::SessionError, layer::Shared, random};
+use crate::{error::SessionError, random};
 
 /// Which part of what was recorded is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,55 +22,120 @@ pub(crate) enum Scope {
     Identity,
 }
 
+/// What stays recorded when a write fails and nothing of it happened.
+pub(super) enum Keep {
+    Everything,
+    /// Only what was recorded before the change whose caller hears of the failure: were it
+    /// kept as well, a caller who tries again would make it twice.
+    Before(Work),
+}
+
 /// What the session asks of the response's head.
 pub(crate) struct Head {
     pub(crate) cookie: CookieChange,
     pub(crate) usage: Usage,
 }
 
-/// How often a call with an unknown outcome is repeated.
-const UNKNOWN_OUTCOMES_MAX: u32 = 3;
+/// Marks what the session knows as unknown if a write is cancelled halfway.
+struct CutOff<'a>(Option<&'a Session>);
 
 /// How often another handle is drawn when one is taken. The second time is already a sign of
 /// a broken random source.
 const DUPLICATES_MAX: u32 = 3;
 
+/// How often the end of a head or body waits for changes that others recorded meanwhile.
+const ROUNDS_MAX: u32 = 64;
+
 impl Session {
-    /// Writes what the handler recorded and says what the response's head must bear.
-    pub(crate) async fn finish_head(&self, status: StatusCode) -> Result<Head, SessionError> {
+    /// Writes what the handler recorded and says what the response's head must bear. What is
+    /// changed after that belongs to the phase `next`.
+    pub(crate) async fn finish_head(
+        &self,
+        status: StatusCode,
+        next: Phase,
+    ) -> Result<Head, SessionError> {
         let scope = if status.is_server_error() {
             Scope::Identity
         } else {
             Scope::Everything
         };
-        let asked_to_bind = {
-            let state = self.state();
-            if let Base::Failed(_) = state.base {
-                state.known()?;
+        for _ in 0..ROUNDS_MAX {
+            self.readable()?;
+            let written = if cfg!(planted = "identity_only_on_2xx") && !status.is_success() {
+                Ok(())
+            } else {
+                self.commit(scope).await
+            };
+            match written {
+                // Two logins of one user raced and this one lost: the winner's cookie stands,
+                // and this response says nothing about cookies.
+                Err(SessionError::Gone) if self.state().race == Race::LostToSameUser => {}
+                written => written?,
             }
-            matches!(state.work.wish, Wish::Bind { .. })
-        };
-        let written = if cfg!(planted = "identity_only_on_2xx") && !status.is_success() {
-            Ok(())
-        } else {
-            self.commit(scope).await
-        };
-        match written {
-            // Two logins raced and this one lost: the winner's cookie stands, and this
-            // response says nothing about cookies.
-            Err(SessionError::Gone) if asked_to_bind => {}
-            written => written?,
+            if let Some(head) = self.leave(next) {
+                return Ok(head);
+            }
         }
-        let state = self.state();
-        Ok(Head {
-            cookie: state.cookie,
-            usage: state.usage,
-        })
+        Err(SessionError::Contended)
     }
 
-    /// Says how far the response has come. After the head no cookie can be set any more.
-    pub(crate) fn enter(&self, phase: Phase) {
-        self.state().phase = phase;
+    /// Writes what was recorded while the body streamed; after that each change is written by
+    /// the call that makes it.
+    pub(crate) async fn finish_body(&self) -> Result<(), SessionError> {
+        for _ in 0..ROUNDS_MAX {
+            if self.leave(Phase::Finished).is_some() {
+                return Ok(());
+            }
+            self.commit(Scope::Everything).await?;
+        }
+        Err(SessionError::Contended)
+    }
+
+    /// Enters the next phase, unless that would strand a change that waits to be written.
+    fn leave(&self, next: Phase) -> Option<Head> {
+        let mut state = self.state();
+        let stranded = next == Phase::Finished && !state.work.is_empty();
+        if stranded {
+            return None;
+        }
+        state.phase = next;
+        Some(state.head())
+    }
+
+    /// As the head is left of a handler that left its session alone; `false` if it did not.
+    pub(crate) fn leave_untouched(&self, next: Phase) -> bool {
+        let mut state = self.state();
+        let touched = state.usage == Usage::Used
+            || !matches!(state.cookie, CookieChange::Keep)
+            || !state.work.is_empty();
+        if !touched {
+            state.phase = next;
+        }
+        !touched
+    }
+
+    /// The response will not come or not be completed: what it was to write is dropped, and
+    /// whoever still holds the session writes for themselves from now on.
+    pub(crate) fn abandon(&self) {
+        let mut state = self.state();
+        if state.phase != Phase::Finished {
+            state.phase = Phase::Finished;
+            state.work = Work::default();
+        }
+    }
+
+    /// As [`Session::abandon`], if the head of the response has not left.
+    pub(crate) fn abandon_head(&self) {
+        let awaits_head = self.state().phase == Phase::Handler;
+        if awaits_head {
+            self.abandon();
+        }
+    }
+
+    /// What a response that replaces the handler's has to say about the cookie: an identity
+    /// that is committed stays so, and its owner has to hear of it.
+    pub(crate) fn head(&self) -> Head {
+        self.state().head()
     }
 
     /// Whether somebody besides the response's own future holds the session, so that changes
@@ -78,9 +144,10 @@ impl Session {
         std::sync::Arc::strong_count(&self.inner) > 1
     }
 
-    /// Whether the handler left the session alone, told without waiting for anything.
-    pub(crate) fn is_untouched(&self) -> bool {
-        self.inner.active.get().is_none()
+    /// Whether the handler left the session alone and nobody can use it any more, told at no
+    /// cost.
+    pub(crate) fn is_over_unused(&self) -> bool {
+        self.inner.active.get().is_none() && !self.has_other_holders()
     }
 
     /// Has the response take away a cookie that nobody can trust.
@@ -88,17 +155,21 @@ impl Session {
         self.state().cookie = CookieChange::Remove;
     }
 
-    /// Whether something waits to be written.
-    pub(crate) fn has_work(&self) -> bool {
-        !self.state().work.is_empty()
-    }
-
     /// Writes what was recorded. What cannot be written for a while is kept for another try.
     pub(crate) async fn commit(&self, scope: Scope) -> Result<(), SessionError> {
         if self.idle(scope) {
             return Ok(());
         }
-        let _gate = self.active().gate.lock().await;
+        let gate = self.active().gate.lock().await;
+        self.commit_under(&gate, scope, Keep::Everything).await
+    }
+
+    pub(super) async fn commit_under(
+        &self,
+        _gate: &MutexGuard<'_, ()>,
+        scope: Scope,
+        keep: Keep,
+    ) -> Result<(), SessionError> {
         let (work, phase) = {
             let mut state = self.state();
             let mut work = std::mem::take(&mut state.work);
@@ -108,7 +179,9 @@ impl Session {
             }
             (work, state.phase)
         };
+        let cut_off = CutOff(Some(self));
         let written = self.write(&work, phase).await;
+        cut_off.averted();
         let mut state = self.state();
         match &written {
             Ok(()) => {}
@@ -116,9 +189,17 @@ impl Session {
                 state.base = Base::Gone;
                 state.work = Work::default();
             }
+            // Trying again would write a second time what may be written already.
+            Err(SessionError::Store(error)) if error.kind() == ErrorKind::Indeterminate => {
+                state.fail(ErrorKind::Indeterminate);
+            }
             Err(_) => {
                 let later = std::mem::take(&mut state.work);
-                state.work = work.then(later);
+                let kept = match keep {
+                    Keep::Everything => work,
+                    Keep::Before(before) => before,
+                };
+                state.work = kept.then(later);
             }
         }
         written
@@ -131,15 +212,17 @@ impl Session {
             state.work = Work::default();
         }
         let may_rotate = self.inner.shared.config.rotation.is_some();
-        state.work.is_empty() && !(may_rotate && matches!(state.base, Base::Loaded(_)))
+        state.work.is_empty() && !(may_rotate && state.is_writable_session())
     }
 
     async fn write(&self, work: &Work, phase: Phase) -> Result<(), SessionError> {
         let loaded = {
             let state = self.state();
             match &state.base {
-                Base::Unread | Base::Failed(_) | Base::Gone => return Ok(()),
-                Base::Empty(_) => None,
+                Base::Unread | Base::Failed(_) | Base::Gone if work.is_empty() => return Ok(()),
+                Base::Failed(kind) => return Err(state::failed(*kind).into()),
+                Base::Unread | Base::Gone => return Err(SessionError::Gone),
+                Base::Empty(_) | Base::Outdated => None,
                 Base::Loaded(loaded) => Some(loaded.clone()),
             }
         };
@@ -164,7 +247,13 @@ impl Session {
             let Some(plan) = plan::creation(&shared.config, &self.inner.arrival, work)? else {
                 return Ok(());
             };
-            if plan.draft.user.is_none() && !shared.admits_anonymous() {
+            let anonymous = plan.draft.user.is_none();
+            // The session lives on under the cookie that another response set moments ago; a
+            // new one's cookie would displace it.
+            if anonymous && matches!(self.state().base, Base::Outdated) {
+                return Err(SessionError::Gone);
+            }
+            if anonymous && !shared.admits_anonymous() {
                 metrics::counter!("anynode_anonymous_refused_total").increment(1);
                 return Err(SessionError::Quota);
             }
@@ -192,20 +281,33 @@ impl Session {
                 return Ok(());
             };
             let base = loaded.live.record.version;
-            match shared.replace(&base, &plan.draft).await? {
+            let newer = match shared.replace(&base, &plan.draft).await? {
                 Replace::Replaced(live) => {
                     self.settle(&plan, live);
                     return Ok(());
                 }
                 Replace::Gone => return Err(SessionError::Gone),
-                Replace::Conflict(newer) => {
-                    metrics::counter!("anynode_rebases_total").increment(1);
-                    loaded = loaded.rebased(newer)?;
-                }
+                Replace::Conflict(newer) => newer,
+            };
+            metrics::counter!("anynode_rebases_total").increment(1);
+            if loaded.lost_login(&work.wish, &newer) {
+                self.state().race = Race::LostToSameUser;
             }
-            tokio::time::sleep(conflict_pause(attempt, random::number())).await;
+            loaded = loaded.rebased(newer)?;
+            if attempt > 0 {
+                loaded = self.after_a_pause(loaded, attempt).await?;
+            }
         }
         Err(SessionError::Contended)
+    }
+
+    /// The same request on the record as it is after a pause. What was read before it is old
+    /// by then, under the very writers that made it necessary.
+    async fn after_a_pause(&self, loaded: Loaded, attempt: u32) -> Result<Loaded, SessionError> {
+        tokio::time::sleep(conflict_pause(attempt, random::number())).await;
+        let handle = loaded.live.record.handle;
+        let newest = self.inner.shared.store.load(&handle).await?;
+        loaded.rebased(newest.ok_or(SessionError::Gone)?)
     }
 
     fn settle(&self, plan: &Plan, live: Live) {
@@ -216,13 +318,47 @@ impl Session {
         if plan.identity == Identity::Replaced {
             state.cookie = CookieChange::Set(plan.id);
         }
+        state.asked = Some(plan.id);
         state.base = Base::Loaded(plan.kept(live));
+    }
+
+    /// An error when the session could not be read, whatever the handler made of that.
+    fn readable(&self) -> Result<(), SessionError> {
+        match self.state().base {
+            Base::Failed(kind) => Err(state::failed(kind).into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+// === impl CutOff ===
+
+impl CutOff<'_> {
+    fn averted(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for CutOff<'_> {
+    fn drop(&mut self) {
+        if let Some(session) = self.0 {
+            session.state().fail(ErrorKind::Indeterminate);
+        }
     }
 }
 
 // === impl Loaded ===
 
 impl Loaded {
+    /// Whether the newer record is the work of another login of the same user.
+    fn lost_login(&self, wish: &Wish, newer: &Live) -> bool {
+        let Wish::Bind { user, .. } = wish else {
+            return false;
+        };
+        let record = &newer.record;
+        record.user() == Some(user) && !self.admission.holds(record, newer.now)
+    }
+
     /// The same request on a newer record, if that still admits it as the same.
     fn rebased(self, newer: Live) -> Result<Self, SessionError> {
         if !self.admission.holds(&newer.record, newer.now) {
@@ -236,85 +372,4 @@ impl Loaded {
             ..self
         })
     }
-}
-
-// === impl Shared ===
-
-impl Shared {
-    /// Creates, and finds out what became of a call whose outcome is unknown. `None` when the
-    /// handle is taken.
-    pub(crate) async fn create(&self, draft: &Draft) -> Result<Option<Live>, SessionError> {
-        let mut last = None;
-        for _ in 0..UNKNOWN_OUTCOMES_MAX {
-            match self.store.create(draft).await {
-                Ok(Create::Created(live)) => return Ok(Some(live)),
-                Ok(Create::Duplicate) if last.is_none() => return Ok(None),
-                Ok(Create::Duplicate) => {}
-                Err(error) if error.kind() == ErrorKind::Indeterminate => last = Some(error),
-                Err(error) => return Err(error.into()),
-            }
-            let found = self.store.load(&draft.handle).await?;
-            if let Some(live) = found.filter(|live| live.record.version == draft.version) {
-                return Ok(Some(live));
-            }
-        }
-        Err(last.unwrap_or_else(|| unknown("create")).into())
-    }
-
-    /// Replaces, and finds out what became of a call whose outcome is unknown: the own write
-    /// id found means written, the base unchanged means that it may be tried again. Anything
-    /// else is reported and never rebased, or an increment could count twice.
-    pub(crate) async fn replace(
-        &self,
-        base: &Version,
-        draft: &Draft,
-    ) -> Result<Replace, SessionError> {
-        let mut last = None;
-        for _ in 0..UNKNOWN_OUTCOMES_MAX {
-            match (self.store.replace(base, draft).await, last.take()) {
-                (Ok(Replace::Conflict(newer)), _) if newer.record.version == draft.version => {
-                    return Ok(Replace::Replaced(newer));
-                }
-                (Ok(Replace::Conflict(_)), Some(unknown)) => return Err(unknown),
-                (Ok(answer), _) => return Ok(answer),
-                (Err(error), _) if error.kind() != ErrorKind::Indeterminate => {
-                    return Err(error.into());
-                }
-                (Err(error), _) => last = Some(SessionError::from(error)),
-            }
-            match self.store.load(&draft.handle).await? {
-                None => return Ok(Replace::Gone),
-                Some(live) if live.record.version == draft.version => {
-                    return Ok(Replace::Replaced(live));
-                }
-                Some(live) if live.record.version == *base => {}
-                Some(_) => break,
-            }
-        }
-        Err(last.unwrap_or_else(|| unknown("replace").into()))
-    }
-
-    /// Revokes; an unknown outcome is repeated, which is harmless.
-    pub(crate) async fn revoke(
-        &self,
-        revoke: &anynode_core::Revoke,
-    ) -> Result<anynode_core::Revoked, SessionError> {
-        let mut last = unknown("revoke");
-        for _ in 0..UNKNOWN_OUTCOMES_MAX {
-            match self.store.revoke(revoke).await {
-                Ok(revoked) => {
-                    metrics::counter!("anynode_revocations_total", "cause" => revoke.cause.as_str())
-                        .increment(1);
-                    return Ok(revoked);
-                }
-                Err(error) if error.kind() == ErrorKind::Indeterminate => last = error,
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(last.into())
-    }
-}
-
-fn unknown(verb: &'static str) -> Error {
-    Error::new(ErrorKind::Indeterminate, "store", verb).with_detail("the outcome is unknown")
 }

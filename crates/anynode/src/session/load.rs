@@ -7,7 +7,12 @@ use super::{
     state::{Access, Base, Decoded, Loaded, Usage},
 };
 use crate::{clock::boot_time, config::FailurePolicy, error::SessionError};
-use std::sync::PoisonError;
+use std::{sync::PoisonError, time::Duration};
+
+/// How long a request may have been under way before a secret it does not know was set: longer
+/// than any request takes. Whoever comes later with the old secret has lost the new one, and
+/// may start anew.
+const LATE_MAX: Duration = Duration::from_secs(60);
 
 impl Session {
     /// Makes sure that the base is known: at most one round trip in the life of a request.
@@ -35,12 +40,17 @@ impl Session {
     /// Loads the session that the state knows once more.
     pub(super) async fn load_again(&self) -> Result<(), SessionError> {
         let _gate = self.active().gate.lock().await;
-        let Some(id) = self.state().id() else {
+        let (id, found) = {
+            let state = self.state();
+            let found = matches!(state.base, Base::Loaded(_) | Base::Gone);
+            (state.asked, found)
+        };
+        let Some(id) = id else {
             return Ok(());
         };
         let base = match self.load(id).await {
             // What was there and is no longer has ended: that is not a new visitor.
-            Base::Empty(Access::ReadWrite) => Base::Gone,
+            Base::Empty(Access::ReadWrite) | Base::Outdated if found => Base::Gone,
             base => base,
         };
         let mut state = self.state();
@@ -56,11 +66,19 @@ impl Session {
                 if let Some(stale) = &shared.stale {
                     stale.keep(&live, asked_at);
                 }
+                let moments_ago = live.now.since(live.record.secret_since) < LATE_MAX;
                 let Some(loaded) = admitted(id, live, Access::ReadWrite) else {
+                    if moments_ago && !cfg!(planted = "late_request_gets_a_session") {
+                        return Base::Outdated;
+                    }
                     return Base::Empty(Access::ReadWrite);
                 };
-                if expiry::touch_is_due(&loaded.live) {
-                    let idle_timeout = loaded.live.record.idle_timeout;
+                let always = cfg!(planted = "touch_every_request");
+                if always || expiry::touch_is_due(&loaded.live) {
+                    let idle_timeout = match always {
+                        true => Duration::ZERO,
+                        false => loaded.live.record.idle_timeout,
+                    };
                     let mut touches = shared
                         .touches
                         .lock()
@@ -73,8 +91,12 @@ impl Session {
                 if let Some(stale) = &shared.stale {
                     stale.forget(&handle);
                 }
+                if cfg!(planted = "cookie_cleared_by_late_response") {
+                    self.clear_cookie();
+                }
                 Base::Empty(Access::ReadWrite)
             }
+            Err(_) if cfg!(planted = "write_after_failed_read") => Base::Empty(Access::ReadWrite),
             Err(error) if error.kind() == ErrorKind::Unavailable => self.without_store(id),
             Err(error) => Base::Failed(error.kind()),
         }

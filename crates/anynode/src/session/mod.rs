@@ -1,7 +1,9 @@
 //! The session of one request, as its handler sees it.
 
 mod commit;
+mod identity;
 mod load;
+mod outcome;
 mod plan;
 mod state;
 #[cfg(any(feature = "tower-sessions-014", feature = "tower-sessions-015"))]
@@ -14,23 +16,23 @@ use std::{
 };
 
 use anynode_core::{
-    Cause, Device, Handle, Lifetime, Revoke, Revoked, SessionId, UserId,
-    session::value::{from_value, to_value},
+    Device, SessionId, Value,
+    session::{
+        Update,
+        value::{from_value, to_value},
+    },
 };
-use http::{HeaderValue, Request, header};
+use http::{HeaderValue, Method, Request, header};
 use serde::{Serialize, de::DeserializeOwned};
 
 #[cfg(any(feature = "tower-sessions-014", feature = "tower-sessions-015"))]
 pub(crate) use self::plan::fill;
-use self::state::{Base, State, Wish};
+use self::{commit::Keep, state::State};
 pub(crate) use self::{
     commit::{Head, Scope},
     state::{CookieChange, Phase, Usage},
 };
-use crate::{
-    config::LoginByLink, cookie::Candidate, csrf, error::SessionError, layer::Shared,
-    sessions::Sessions,
-};
+use crate::{cookie::Candidate, csrf, error::SessionError, layer::Shared};
 
 /// The session of a request.
 ///
@@ -86,8 +88,17 @@ struct Arrival {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum MethodKind {
+    /// Safe, and its response has no body whatever its head says.
+    Head,
     Safe,
     ChangesState,
+}
+
+/// What became of a change.
+enum Change {
+    /// It is written later, together with others.
+    Recorded,
+    Written,
 }
 
 // === impl Session ===
@@ -136,6 +147,7 @@ impl Session {
             Ok(())
         })
         .await
+        .map(drop)
     }
 
     /// Removes `key` and returns the value it had.
@@ -163,6 +175,7 @@ impl Session {
             Ok(())
         })
         .await
+        .map(drop)
     }
 
     /// Runs the value of `key` through `f` and returns what came out, provisionally: when
@@ -180,19 +193,24 @@ impl Session {
         T: Serialize + DeserializeOwned,
     {
         let key = key.into();
-        self.change(|state, _| {
-            let update = move |stored: Option<&anynode_core::Value>| {
-                to_value(&f(stored.map(from_value).transpose()?))
-            };
-            Ok(state.work.delta.update(key.clone(), Arc::new(update))?)
-        })
-        .await?;
-        let value = self.get(&key).await?;
-        value.ok_or(SessionError::Gone)
+        let update = to_update(f);
+        let mut provisional = None;
+        let change = self
+            .change(|state, shared| {
+                provisional = state.update(&shared.config.sealer, &key, update)?;
+                Ok(())
+            })
+            .await?;
+        match (change, provisional) {
+            (Change::Recorded, Some(value)) => Ok(from_value(&value)?),
+            _ => self.get(&key).await?.ok_or(SessionError::Gone),
+        }
     }
 
     /// As [`Session::update`], but writes at once, with everything recorded so far, and
-    /// returns the value that was committed.
+    /// returns the value that was committed. An update that fails is not recorded, so it may
+    /// be tried again; after an indeterminate outcome every further use is an error until
+    /// [`Session::reload`], so that it cannot count twice.
     ///
     /// # Errors
     /// Those of [`Session::insert`], and those of writing: [`SessionError::Gone`],
@@ -206,8 +224,13 @@ impl Session {
         T: Serialize + DeserializeOwned,
     {
         let key = key.into();
-        self.update(key.clone(), f).await?;
-        self.save().await?;
+        let update = to_update(f);
+        self.ready().await?;
+        self.change_now(|state, shared| {
+            state.update(&shared.config.sealer, &key, update)?;
+            Ok(())
+        })
+        .await?;
         let value = self.get(&key).await?;
         value.ok_or(SessionError::Gone)
     }
@@ -221,46 +244,6 @@ impl Session {
         self.commit(Scope::Everything).await
     }
 
-    /// Binds the session to a user who has just proved who they are.
-    ///
-    /// The id in the cookie is replaced at once and without grace, so an id planted before the
-    /// login is worth nothing after it. Data of an anonymous session is carried over; data of
-    /// another user is not. The absolute lifetime counts from now.
-    ///
-    /// # Errors
-    /// [`SessionError::User`] when the name is empty or too long, [`SessionError::SafeMethod`]
-    /// in a GET (see [`LoginByLink`]), [`SessionError::HeadSent`] while the body streams, and
-    /// those of [`Session::insert`].
-    pub async fn bind(&self, user: impl AsRef<str>) -> Result<(), SessionError> {
-        self.bind_for(user, self.inner.shared.config.lifetime).await
-    }
-
-    /// As [`Session::bind`], with another lifetime than the layer's: "remember me".
-    ///
-    /// # Errors
-    /// Those of [`Session::bind`].
-    pub async fn bind_for(
-        &self,
-        user: impl AsRef<str>,
-        lifetime: Lifetime,
-    ) -> Result<(), SessionError> {
-        let user = UserId::new(user)?;
-        let by_link = self.inner.shared.config.login_by_link;
-        if self.inner.arrival.method == MethodKind::Safe && by_link == LoginByLink::Refused {
-            return Err(SessionError::SafeMethod);
-        }
-        self.change_identity(Wish::Bind { user, lifetime }).await
-    }
-
-    /// Replaces the id in the cookie at once and without grace: for changes of privilege that
-    /// are not a login. Nothing happens to a visitor without a session.
-    ///
-    /// # Errors
-    /// [`SessionError::HeadSent`] while the body streams, and those of [`Session::insert`].
-    pub async fn rotate(&self) -> Result<(), SessionError> {
-        self.change_identity(Wish::Rotate).await
-    }
-
     /// Sets how long this session may go unused. It is kept with the session; the absolute
     /// deadline still holds.
     ///
@@ -272,61 +255,7 @@ impl Session {
             Ok(())
         })
         .await
-    }
-
-    /// Ends the session, for good and on every node, before it returns: log out.
-    ///
-    /// What was recorded is dropped and the response removes the cookie. `None` when there
-    /// was no session.
-    ///
-    /// # Errors
-    /// [`SessionError::Store`] when it is not certain that the session ended; log out again.
-    pub async fn revoke(&self) -> Result<Option<Revoked>, SessionError> {
-        self.ready().await?;
-        self.state().writable()?;
-        let Some(handle) = self.handle().await? else {
-            return Ok(None);
-        };
-        let revoked = self
-            .inner
-            .shared
-            .revoke(&Revoke::session(handle, Cause::User))
-            .await?;
-        self.forget(&handle);
-        Ok(Some(revoked))
-    }
-
-    /// The sessions of this session's user: to list them and to end them.
-    ///
-    /// Writes what was recorded first, so that it works right after [`Session::bind`].
-    ///
-    /// # Errors
-    /// [`SessionError::NotBound`] without a user, and those of writing.
-    pub async fn sessions(&self) -> Result<Sessions, SessionError> {
-        self.save().await?;
-        let (user, handle) = (self.user().await?, self.handle().await?);
-        let (Some(user), Some(handle)) = (user, handle) else {
-            return Err(SessionError::NotBound);
-        };
-        Ok(Sessions::new(self.clone(), user, handle))
-    }
-
-    /// The user that the session is bound to, or is about to be.
-    ///
-    /// # Errors
-    /// [`SessionError::Store`] when the session cannot be read.
-    pub async fn user(&self) -> Result<Option<UserId>, SessionError> {
-        self.ready().await?;
-        Ok(self.state().user())
-    }
-
-    /// The public name of the session; `None` while there is none. It may be logged.
-    ///
-    /// # Errors
-    /// [`SessionError::Store`] when the session cannot be read.
-    pub async fn handle(&self) -> Result<Option<Handle>, SessionError> {
-        self.ready().await?;
-        Ok(self.state().handle())
+        .map(drop)
     }
 
     /// Whether the session has no keys, as this request sees it.
@@ -340,73 +269,58 @@ impl Session {
         Ok(state.work.delta.apply(&base)?.is_empty())
     }
 
-    /// The synchroniser token for forms and scripts of the page that this response shows, to
-    /// be sent back in `X-CSRF-Token`. Writes what was recorded first, because a login changes
-    /// it. `None` while there is no session.
-    ///
-    /// # Errors
-    /// Those of writing.
-    pub async fn csrf_token(&self) -> Result<Option<String>, SessionError> {
-        self.save().await?;
-        Ok(self.state().id().map(|id| id.csrf_token()))
-    }
-
-    /// Whether `token`, from a form field say, is the one of the id that the request brought.
-    pub fn verify_csrf_token(&self, token: &str) -> bool {
-        let id = self.inner.arrival.id();
-        id.is_some_and(|id| csrf::same_token(&id, token.as_bytes()))
-    }
-
     /// Reads the session anew, as another request may have changed or ended it. Changes that
-    /// are not written yet are kept. For holders that outlive their request.
+    /// are not written yet are kept. For holders that outlive their request, and for whoever
+    /// goes on after an error of the store.
     ///
     /// # Errors
     /// [`SessionError::Store`] when the session cannot be read.
     pub async fn reload(&self) -> Result<(), SessionError> {
-        self.ready().await?;
+        self.state().usage = Usage::Used;
         self.load_again().await
     }
 
+    /// Records a change; once the response is out it is written at once.
     async fn change(
         &self,
         change: impl FnOnce(&mut State, &Shared) -> Result<(), SessionError>,
-    ) -> Result<(), SessionError> {
+    ) -> Result<Change, SessionError> {
         self.ready().await?;
-        let phase = {
+        {
             let mut state = self.state();
-            state.writable()?;
-            if state.phase != Phase::Handler && matches!(state.base, Base::Empty(_)) {
-                return Err(SessionError::HeadSent);
+            if state.phase != Phase::Finished {
+                state.changeable()?;
+                change(&mut state, &self.inner.shared)?;
+                return Ok(Change::Recorded);
             }
+        }
+        self.change_now(change).await?;
+        Ok(Change::Written)
+    }
+
+    /// Makes a change and writes it with everything recorded before. All under one hold of the
+    /// gate, so that the caller hears of the very write that bore its change; if that failed,
+    /// the change is not recorded.
+    async fn change_now(
+        &self,
+        change: impl FnOnce(&mut State, &Shared) -> Result<(), SessionError>,
+    ) -> Result<(), SessionError> {
+        let gate = self.active().gate.lock().await;
+        let before = {
+            let mut state = self.state();
+            state.known()?;
+            state.changeable()?;
+            let before = state.work.clone();
             change(&mut state, &self.inner.shared)?;
-            state.phase
+            before
         };
-        match phase {
-            Phase::Handler | Phase::Body => Ok(()),
-            Phase::Finished => self.commit(Scope::Everything).await,
-        }
+        let keep = Keep::Before(before);
+        self.commit_under(&gate, Scope::Everything, keep).await
     }
 
-    async fn change_identity(&self, wish: Wish) -> Result<(), SessionError> {
-        self.ready().await?;
-        let mut state = self.state();
-        state.writable()?;
-        if state.phase != Phase::Handler {
-            return Err(SessionError::HeadSent);
-        }
-        // A login already asked for is not weakened to a mere rotation, which it includes.
-        if !(wish == Wish::Rotate && matches!(state.work.wish, Wish::Bind { .. })) {
-            state.work.wish = wish;
-        }
-        Ok(())
-    }
-
-    /// Notes that the session was ended by a call of this request.
-    pub(crate) fn forget(&self, handle: &Handle) {
-        if let Some(stale) = &self.inner.shared.stale {
-            stale.forget(handle);
-        }
-        self.state().end();
+    /// Whether the response to this request has a body.
+    pub(crate) fn may_have_body(&self) -> bool {
+        self.inner.arrival.method != MethodKind::Head
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -415,7 +329,7 @@ impl Session {
 
     fn active(&self) -> &Active {
         self.inner.active.get_or_init(|| {
-            let state = State::new(self.inner.arrival.candidate.is_some());
+            let state = State::new(self.inner.arrival.id());
             Box::new(Active {
                 gate: tokio::sync::Mutex::default(),
                 state: Mutex::new(state),
@@ -436,14 +350,20 @@ impl std::fmt::Debug for Session {
     }
 }
 
+fn to_update<T: Serialize + DeserializeOwned>(
+    f: impl Fn(Option<T>) -> T + Send + Sync + 'static,
+) -> Update {
+    Arc::new(move |stored: Option<&Value>| to_value(&f(stored.map(from_value).transpose()?)))
+}
+
 // === impl Arrival ===
 
 impl Arrival {
     fn new<R>(request: &Request<R>, candidate: Option<Candidate>) -> Self {
-        let method = if csrf::is_safe(request.method()) {
-            MethodKind::Safe
-        } else {
-            MethodKind::ChangesState
+        let method = match request.method() {
+            &Method::HEAD => MethodKind::Head,
+            method if csrf::is_safe(method) => MethodKind::Safe,
+            _ => MethodKind::ChangesState,
         };
         Self {
             candidate,

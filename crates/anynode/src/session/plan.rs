@@ -18,6 +18,7 @@ pub(super) struct Plan {
     pub(super) draft: Draft,
     pub(super) id: SessionId,
     data: Arc<Data>,
+    presented: Presented,
     pub(super) identity: Identity,
 }
 
@@ -40,7 +41,10 @@ pub(super) fn creation(
         Wish::Keep | Wish::Rotate if data.is_empty() => return Ok(None),
         Wish::Keep | Wish::Rotate => (None, config.anonymous),
     };
-    let id = random::session_id();
+    let id = match arrival.id() {
+        Some(chosen) if cfg!(planted = "unknown_id_adopted") => chosen,
+        _ => random::session_id(),
+    };
     let mut draft = new_draft(&id, arrival.device(), lifetime);
     if let Some(user) = user {
         draft.bind(user.clone(), lifetime, id.secret_hash());
@@ -51,6 +55,7 @@ pub(super) fn creation(
         draft,
         id,
         data: data.into(),
+        presented: Presented::Current,
         identity: Identity::Replaced,
     }))
 }
@@ -86,6 +91,10 @@ pub(super) fn change(
         draft,
         id,
         data: data.into(),
+        presented: match identity {
+            Identity::Kept => loaded.presented,
+            Identity::Replaced => Presented::Current,
+        },
         identity,
     }))
 }
@@ -97,7 +106,7 @@ impl Plan {
     pub(super) fn kept(&self, live: Live) -> Loaded {
         Loaded {
             admission: Admission::new(&live.record, self.id.secret_hash()),
-            presented: Presented::Current,
+            presented: self.presented,
             id: self.id,
             data: Decoded::Whole(self.data.clone()),
             access: Access::ReadWrite,
@@ -112,7 +121,7 @@ fn due(config: &Config, loaded: &Loaded, phase: Phase) -> Due {
         return Due::Nothing;
     };
     match rotation.due(&loaded.live.record, loaded.presented, loaded.live.now) {
-        Due::Rotate if phase != Phase::Handler => Due::Nothing,
+        Due::Rotate | Due::RotateAgain if phase != Phase::Handler => Due::Nothing,
         due => due,
     }
 }
@@ -138,7 +147,12 @@ fn identify(
     wish: &Wish,
     due: Due,
 ) -> (SessionId, Identity) {
-    let fresh = || SessionId::new(id.handle(), random::secret());
+    let fresh = || {
+        if cfg!(planted = "rotation_without_secret_change") {
+            return id;
+        }
+        SessionId::new(id.handle(), random::secret())
+    };
     match (wish, due, config.rotation) {
         (Wish::Bind { user, lifetime }, _, _) => {
             let id = fresh();
@@ -153,6 +167,11 @@ fn identify(
         (Wish::Keep, Due::Rotate, Some(rotation)) => {
             let id = fresh();
             rotation.rotate(draft, id.secret_hash());
+            (id, Identity::Replaced)
+        }
+        (Wish::Keep, Due::RotateAgain, Some(rotation)) => {
+            let id = fresh();
+            rotation.rotate_again(draft, id.secret_hash());
             (id, Identity::Replaced)
         }
         (Wish::Keep, Due::StartGrace, Some(rotation)) => {

@@ -4,9 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use anynode_core::{
     Admission, Data, Delta, Error, ErrorKind, Handle, Lifetime, Live, Presented, SessionId, UserId,
-    Value, ValueError,
+    Value, ValueError, session::Update,
 };
 
+use super::commit::Head;
 use crate::{
     codec::{Place, Sealer},
     error::SessionError,
@@ -19,6 +20,9 @@ pub(crate) struct State {
     pub(super) cookie: CookieChange,
     pub(super) phase: Phase,
     pub(super) usage: Usage,
+    pub(super) race: Race,
+    /// The id under which the store is asked, whatever it answered last.
+    pub(super) asked: Option<SessionId>,
 }
 
 /// What the request's changes build on.
@@ -27,6 +31,9 @@ pub(super) enum Base {
     Unread,
     /// There is no session.
     Empty(Access),
+    /// The session lives under a secret that replaced the one presented moments ago: the
+    /// request is older than a login that ran beside it. It reads as no session.
+    Outdated,
     /// The session as it was last seen.
     Loaded(Loaded),
     /// It could not be read, so nothing is written either.
@@ -114,28 +121,87 @@ pub(crate) enum Usage {
     Used,
 }
 
+/// What became of a login that ran at the same time as another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Race {
+    None,
+    LostToSameUser,
+}
+
 // === impl State ===
 
 impl State {
-    pub(super) fn new(has_id: bool) -> Self {
+    pub(super) fn new(asked: Option<SessionId>) -> Self {
         Self {
-            base: if has_id {
-                Base::Unread
-            } else {
-                Base::Empty(Access::ReadWrite)
+            base: match asked {
+                Some(_) => Base::Unread,
+                None => Base::Empty(Access::ReadWrite),
             },
             work: Work::default(),
             cookie: CookieChange::default(),
             phase: Phase::Handler,
             usage: Usage::Unused,
+            race: Race::None,
+            asked,
         }
+    }
+
+    /// What the response's head must bear. A session that died or changed hands meanwhile
+    /// leaves the cookie to whoever ended it.
+    pub(super) fn head(&self) -> Head {
+        let cookie = match self.base {
+            Base::Gone => CookieChange::Keep,
+            _ => self.cookie,
+        };
+        Head {
+            cookie,
+            usage: self.usage,
+        }
+    }
+
+    /// Nothing is known of the session any more, so nothing is built on it.
+    pub(super) fn fail(&mut self, kind: ErrorKind) {
+        self.base = Base::Failed(kind);
+        self.work = Work::default();
+    }
+
+    /// Whether there is a session that may be written.
+    pub(super) fn is_writable_session(&self) -> bool {
+        matches!(&self.base, Base::Loaded(loaded) if loaded.access == Access::ReadWrite)
+    }
+
+    /// Whether a change can be recorded now.
+    pub(super) fn changeable(&self) -> Result<(), SessionError> {
+        self.writable()?;
+        let absent = matches!(self.base, Base::Empty(_) | Base::Outdated);
+        if absent && self.phase != Phase::Handler {
+            return Err(SessionError::HeadSent);
+        }
+        Ok(())
+    }
+
+    /// Records an update and returns what it makes of the value that this request sees. One
+    /// that this value refuses is not recorded.
+    pub(super) fn update(
+        &mut self,
+        sealer: &Sealer,
+        key: &str,
+        update: Update,
+    ) -> Result<Option<Value>, SessionError> {
+        self.work.delta.update(key, update)?;
+        let seen = self.value(sealer, key, |value| Ok(value.cloned()));
+        let seen = seen.and_then(|seen| Ok(seen?));
+        if seen.is_err() {
+            self.work.delta.take_back_update(key);
+        }
+        seen
     }
 
     /// Whether the base is known; an error when it cannot be.
     pub(super) fn known(&self) -> Result<bool, SessionError> {
         match &self.base {
             Base::Unread => Ok(false),
-            Base::Empty(_) | Base::Loaded(_) => Ok(true),
+            Base::Empty(_) | Base::Outdated | Base::Loaded(_) => Ok(true),
             Base::Failed(kind) => Err(failed(*kind).into()),
             Base::Gone => Err(SessionError::Gone),
         }
@@ -205,6 +271,7 @@ impl State {
     pub(super) fn end(&mut self) {
         self.base = Base::Empty(Access::ReadWrite);
         self.work = Work::default();
+        self.asked = None;
         self.cookie = CookieChange::LogOut;
     }
 }

@@ -34,6 +34,7 @@ impl Session {
             state.work.delta = std::mem::take(&mut state.work.delta).then(delta);
             Ok(())
         })
-        .await
+        .await?;
+        Ok(())
     }
 }

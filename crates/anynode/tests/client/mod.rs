@@ -4,6 +4,7 @@
 use axum::{Router, body::Body};
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
+use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
 /// A browser with its jar; it knows one cookie, ours.
@@ -18,6 +19,14 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
+}
+
+impl Answer {
+    /// The `Set-Cookie` lines.
+    pub(crate) fn cookies(&self) -> Vec<&str> {
+        let lines = self.headers.get_all(header::SET_COOKIE).iter();
+        lines.map(|line| line.to_str().expect("ASCII")).collect()
+    }
 }
 
 /// The name of the cookie.
@@ -50,6 +59,13 @@ impl Client {
         path: &str,
         body: &str,
     ) -> Answer {
+        let answer = send(node, self.request(method, path, body)).await;
+        self.keep(&answer.headers);
+        answer
+    }
+
+    /// The request that the browser would send now.
+    pub(crate) fn request(&self, method: Method, path: &str, body: &str) -> Request<Body> {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -59,11 +75,16 @@ impl Client {
             request = request.header(header::COOKIE, format!("{NAME}={value}"));
         }
         let request = request.body(Body::from(body.to_owned()));
-        let answer = send(node, request.expect("a request")).await;
-        self.keep(&answer.headers);
-        answer
+        request.expect("a request")
     }
 
+    /// Sends a POST that runs beside the others; its cookie is kept with [`Client::keep`].
+    pub(crate) fn start(&self, node: &Router, path: &str, body: &str) -> JoinHandle<Answer> {
+        let (node, request) = (node.clone(), self.request(Method::POST, path, body));
+        tokio::spawn(async move { send(&node, request).await })
+    }
+
+    /// Does to the jar what a response asks for.
     pub(crate) fn keep(&mut self, headers: &HeaderMap) {
         for line in headers.get_all(header::SET_COOKIE) {
             let line = line.to_str().expect("ASCII");

@@ -1,0 +1,100 @@
+//! Calls of the store whose outcome may be unknown, and finding out what became of them.
+
+use anynode_core::{
+    Create, Draft, Error, ErrorKind, Live, Replace, Revoke, Revoked, Version, store::Result,
+};
+
+use crate::layer::Shared;
+
+/// How often a call with an unknown outcome is repeated.
+const UNKNOWN_OUTCOMES_MAX: u32 = 3;
+
+impl Shared {
+    /// Creates, and finds out what became of a call whose outcome is unknown. `None` when the
+    /// handle is taken.
+    pub(crate) async fn create(&self, draft: &Draft) -> Result<Option<Live>> {
+        let mut unknown: Option<Error> = None;
+        for _ in 0..UNKNOWN_OUTCOMES_MAX {
+            match (self.store.create(draft).await, unknown.take()) {
+                (Ok(Create::Created(live)), _) => return Ok(Some(live)),
+                (Ok(Create::Duplicate), None) => return Ok(None),
+                (Ok(Create::Duplicate), before) => unknown = before,
+                (Err(error), before) => unknown = Some(still_unknown(error, before)?),
+            }
+            let found = self.store.load(&draft.handle).await;
+            let found = found.or_else(|error| unknown.take().map_or(Err(error), Err))?;
+            if let Some(live) = found.filter(|live| live.record.version == draft.version) {
+                return Ok(Some(live));
+            }
+        }
+        Err(unknown.unwrap_or_else(|| indeterminate("create")))
+    }
+
+    /// Replaces, and finds out what became of a call whose outcome is unknown: the own write
+    /// id found means written, the base unchanged means that it may be tried again. Anything
+    /// else is reported as indeterminate and never rebased, or an increment could count twice.
+    pub(crate) async fn replace(&self, base: &Version, draft: &Draft) -> Result<Replace> {
+        let mut unknown: Option<Error> = None;
+        for _ in 0..UNKNOWN_OUTCOMES_MAX {
+            match (self.store.replace(base, draft).await, unknown.take()) {
+                (Ok(Replace::Conflict(newer)), _) if newer.record.version == draft.version => {
+                    return Ok(Replace::Replaced(newer));
+                }
+                (Ok(Replace::Conflict(newer)), Some(error)) => {
+                    if cfg!(planted = "rebase_after_unknown_outcome") {
+                        return Ok(Replace::Conflict(newer));
+                    }
+                    return Err(error);
+                }
+                (Ok(answer), _) => return Ok(answer),
+                (Err(error), before) => unknown = Some(still_unknown(error, before)?),
+            }
+            // Whatever keeps the store from being asked now, the write before may have
+            // happened: that is what the caller has to know.
+            let found = self.store.load(&draft.handle).await;
+            match found.or_else(|error| unknown.take().map_or(Err(error), Err))? {
+                None => return Ok(Replace::Gone),
+                Some(live) if live.record.version == draft.version => {
+                    return Ok(Replace::Replaced(live));
+                }
+                Some(live) if live.record.version == *base => {}
+                Some(live) if cfg!(planted = "rebase_after_unknown_outcome") => {
+                    return Ok(Replace::Conflict(live));
+                }
+                Some(_) => break,
+            }
+        }
+        Err(unknown.unwrap_or_else(|| indeterminate("replace")))
+    }
+
+    /// Revokes; an unknown outcome is repeated, which is harmless.
+    pub(crate) async fn revoke(&self, revoke: &Revoke) -> Result<Revoked> {
+        let mut last = indeterminate("revoke");
+        for _ in 0..UNKNOWN_OUTCOMES_MAX {
+            match self.store.revoke(revoke).await {
+                Ok(revoked) => {
+                    let cause = revoke.cause.as_str();
+                    metrics::counter!("anynode_revocations_total", "cause" => cause).increment(1);
+                    return Ok(revoked);
+                }
+                Err(error) if error.kind() == ErrorKind::Indeterminate => last = error,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(last)
+    }
+}
+
+/// The error to go on with while it is not known whether a write happened; an error at once
+/// when it is certain that it did not.
+fn still_unknown(error: Error, before: Option<Error>) -> Result<Error> {
+    match before {
+        Some(before) => Ok(before),
+        None if error.kind() == ErrorKind::Indeterminate => Ok(error),
+        None => Err(error),
+    }
+}
+
+fn indeterminate(verb: &'static str) -> Error {
+    Error::new(ErrorKind::Indeterminate, "store", verb).with_detail("the outcome is unknown")
+}
