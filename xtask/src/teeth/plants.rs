@@ -241,6 +241,14 @@ pub(crate) const PLANTS: &[Plant] = &[
         checks: &["s_13_no_id_secret_or_data_is_ever_logged"],
         hang: Hang::Survives,
     },
+    Plant {
+        name: "list_scans",
+        bug: "a user's list looks through the sessions of everybody",
+        package: "anynode",
+        target: &["--lib"],
+        checks: &["a_list_reads_the_sessions_of_its_user_only_and_sorts_nothing"],
+        hang: Hang::Survives,
+    },
 ];
 
 #[cfg(test)]
