@@ -145,6 +145,10 @@ pub(crate) fn is_safe(method: &Method) -> bool {
 }
 
 fn is_websocket(headers: &HeaderMap) -> bool {
+    // Nearly every request ends here, and looking for one value is cheaper than for all.
+    if !headers.contains_key(header::UPGRADE) {
+        return false;
+    }
     let mut upgrades = headers.get_all(header::UPGRADE).iter();
     upgrades.any(|value| {
         value

@@ -16,6 +16,7 @@ use tower::ServiceExt;
 pub(crate) enum Variant {
     Without,
     Untouched,
+    UntouchedAround,
     Memory,
     Sqlite,
     TowerSessions,
@@ -25,6 +26,8 @@ pub(crate) enum Variant {
 pub(crate) struct App {
     pub(crate) router: Router,
     pub(crate) cookies: Vec<String>,
+    /// The layer, where it is around the router instead of in it.
+    pub(crate) around: Option<SessionLayer>,
     /// Holds the directory of the store while the application runs.
     _directory: Option<tempfile::TempDir>,
 }
@@ -35,9 +38,10 @@ const SESSIONS: usize = 1_000;
 // === impl Variant ===
 
 impl Variant {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Without,
         Self::Untouched,
+        Self::UntouchedAround,
         Self::Memory,
         Self::Sqlite,
         Self::TowerSessions,
@@ -47,6 +51,7 @@ impl Variant {
         match self {
             Self::Without => "without",
             Self::Untouched => "untouched",
+            Self::UntouchedAround => "untouched-around",
             Self::Memory => "memory",
             Self::Sqlite => "sqlite",
             Self::TowerSessions => "tower-sessions",
@@ -57,6 +62,7 @@ impl Variant {
         match self {
             Self::Without => "without sessions (against itself)",
             Self::Untouched => "untouched session",
+            Self::UntouchedAround => "untouched, layer around the router",
             Self::Memory => "read, memory store",
             Self::Sqlite => "read, SQLite store",
             Self::TowerSessions => "read, tower-sessions memory store",
@@ -76,12 +82,23 @@ impl Variant {
                 App {
                     router: Router::new().route("/", get(plain)).with_state(()),
                     cookies: vec![cookie; SESSIONS],
+                    around: None,
                     _directory: None,
                 }
             }
             Self::Untouched => {
                 let router = ours(get(plain), SessionLayer::new(memory()));
                 App::filled(router, None).await
+            }
+            Self::UntouchedAround => {
+                let layer = generous(SessionLayer::new(memory()));
+                let filled = ours(get(plain), layer.clone());
+                let filled = App::filled(filled, None).await;
+                App {
+                    router: Router::new().route("/", get(plain)).with_state(()),
+                    around: Some(layer),
+                    ..filled
+                }
             }
             Self::Memory => {
                 let router = ours(get(read), SessionLayer::new(memory()));
@@ -121,6 +138,7 @@ impl App {
             // Builds the layers once instead of for every request.
             router: router.with_state(()),
             cookies,
+            around: None,
             _directory: directory,
         }
     }
@@ -130,10 +148,15 @@ fn ours(read: axum::routing::MethodRouter, layer: SessionLayer) -> Router {
     Router::new()
         .route("/", read)
         .route("/fill", get(fill))
-        .layer(layer.with_anonymous_quota(anynode::core::Quota {
-            burst: 10_000,
-            per_second: 1,
-        }))
+        .layer(generous(layer))
+}
+
+/// Lets the benchmark create its visitors at once.
+fn generous(layer: SessionLayer) -> SessionLayer {
+    layer.with_anonymous_quota(anynode::core::Quota {
+        burst: 10_000,
+        per_second: 1,
+    })
 }
 
 fn memory() -> MemoryStore {

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use axum::{body::Body, http::Request};
 use http_body_util::BodyExt;
-use tower::ServiceExt;
+use tower::{Layer, ServiceExt};
 
 use crate::app::Variant;
 
@@ -22,7 +22,13 @@ pub(crate) fn repeat(variant: Variant, count: usize) {
                 .header("cookie", cookie)
                 .body(Body::empty())
                 .unwrap();
-            let response = app.router.clone().oneshot(request).await.unwrap();
+            let response = match &app.around {
+                None => app.router.clone().oneshot(request).await.unwrap(),
+                Some(layer) => {
+                    let service = layer.layer(app.router.clone());
+                    service.oneshot(request).await.unwrap()
+                }
+            };
             let body = response.into_body().collect().await.unwrap().to_bytes();
             assert_eq!(body, "7");
         }

@@ -3,7 +3,9 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
+use axum::{ServiceExt, extract::Request};
 use rustix::thread::{CpuSet, sched_setaffinity};
+use tower::Layer;
 
 use crate::app::Variant;
 
@@ -39,7 +41,14 @@ pub(crate) fn serve(variant: Variant) {
             let _ = std::io::stdin().lock().read_until(0, &mut Vec::new());
             std::process::exit(0);
         });
-        axum::serve(listener, app.router).await.unwrap();
+        match app.around {
+            None => axum::serve(listener, app.router).await.unwrap(),
+            Some(layer) => {
+                let service = layer.layer(app.router);
+                let service = ServiceExt::<Request>::into_make_service(service);
+                axum::serve(listener, service).await.unwrap();
+            }
+        }
     });
 }
 
