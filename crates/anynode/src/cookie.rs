@@ -69,10 +69,28 @@ pub enum CookieError {
     MaxAge,
 }
 
+/// What a request's headers say, as far as its session is concerned.
+#[derive(Default)]
+pub(crate) struct Glance {
+    pub(crate) presented: Presented,
+    pub(crate) user_agent: Option<HeaderValue>,
+    pub(crate) upgrade: Upgrade,
+}
+
+/// Whether the request asks to become something else than HTTP.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Upgrade {
+    /// To nothing that a session cares about.
+    #[default]
+    Other,
+    WebSocket,
+}
+
 /// What the request's cookies say.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) enum Presented {
     /// No cookie of our name.
+    #[default]
     Nothing,
     /// One that cannot be an id, being too long or too short.
     Malformed,
@@ -166,30 +184,42 @@ impl CookieConfig {
         self.transport
     }
 
-    /// What the request's cookies say about the session.
+    /// Looks once through the headers of a request for all that a session wants of them, and
+    /// has whoever prints them leave its cookies out.
     ///
-    /// Works on bytes, because everything cleverer has been used to smuggle a cookie past a
-    /// name prefix: only space and tab are trimmed, names are compared exactly, nothing is
+    /// Cookies are read as bytes, because everything cleverer has been used to smuggle one past
+    /// a name prefix: only space and tab are trimmed, names are compared exactly, nothing is
     /// decoded or unquoted, and a pair without a name has none.
-    pub(crate) fn presented(&self, headers: &HeaderMap) -> Presented {
-        let (mut presented, mut bytes) = (Presented::Nothing, 0);
-        for line in headers.get_all(header::COOKIE) {
-            bytes += line.len();
-            if bytes > COOKIE_BYTES_MAX {
-                return Presented::TooLarge;
-            }
-            for pair in pairs(line.as_bytes()) {
-                let Some(value) = self.value(pair) else {
-                    continue;
-                };
-                presented = match presented {
-                    Presented::Nothing => parse(value),
-                    _ if cfg!(planted = "last_of_two_cookies") => parse(value),
-                    _ => Presented::Ambiguous,
-                };
+    pub(crate) fn glance(&self, headers: &mut HeaderMap) -> Glance {
+        let mut glance = Glance::default();
+        let mut bytes = 0;
+        for (name, value) in headers.iter_mut() {
+            if name == header::COOKIE {
+                bytes += value.len();
+                if bytes > COOKIE_BYTES_MAX {
+                    glance.presented = Presented::TooLarge;
+                    return glance;
+                }
+                glance.presented = self.presented(value.as_bytes(), glance.presented);
+                value.set_sensitive(!cfg!(planted = "cookie_in_logs"));
+            } else if name == header::USER_AGENT {
+                glance.user_agent = Some(value.clone());
+            } else if name == header::UPGRADE && names_websocket(value.as_bytes()) {
+                glance.upgrade = Upgrade::WebSocket;
             }
         }
-        presented
+        glance
+    }
+
+    /// What the cookies say with one more line of them.
+    fn presented(&self, line: &[u8], so_far: Presented) -> Presented {
+        pairs(line)
+            .filter_map(|pair| self.value(pair))
+            .fold(so_far, |presented, value| match presented {
+                Presented::Nothing => parse(value),
+                _ if cfg!(planted = "last_of_two_cookies") => parse(value),
+                _ => Presented::Ambiguous,
+            })
     }
 
     /// The value of a pair that bears our name.
@@ -328,6 +358,11 @@ fn pairs(line: &[u8]) -> impl Iterator<Item = &[u8]> {
         rest = Some(&line[end + 1..]);
         Some(&line[..end])
     })
+}
+
+fn names_websocket(upgrade: &[u8]) -> bool {
+    let mut tokens = upgrade.split(|byte| *byte == b',');
+    tokens.any(|token| token.trim_ascii().eq_ignore_ascii_case(b"websocket"))
 }
 
 fn parse(value: &[u8]) -> Presented {

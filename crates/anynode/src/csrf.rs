@@ -1,10 +1,10 @@
 //! The defence against requests that another site makes a browser send.
 
 use anynode_core::SessionId;
-use http::{HeaderMap, HeaderName, Method, Request, header};
+use http::{HeaderName, Method, Request, header};
 use subtle::ConstantTimeEq;
 
-use crate::cookie::Candidate;
+use crate::cookie::{Candidate, Upgrade};
 
 /// What proves that a state-changing request was not caused by another site.
 ///
@@ -77,8 +77,10 @@ impl Csrf {
         &self,
         request: &Request<R>,
         candidate: Option<&Candidate>,
+        upgrade: Upgrade,
     ) -> Result<(), CrossSite> {
-        if self.state == Guard::Off || !needs_proof(request) {
+        let harmless = is_safe(request.method()) && upgrade == Upgrade::Other;
+        if self.state == Guard::Off || harmless {
             return Ok(());
         }
         let id = candidate.and_then(Candidate::id);
@@ -129,33 +131,12 @@ fn said_by_browser<R>(request: &Request<R>) -> Option<Site> {
     Some(if same { Site::Same } else { Site::Other })
 }
 
-fn needs_proof<R>(request: &Request<R>) -> bool {
-    if is_safe(request.method()) {
-        return is_websocket(request.headers());
-    }
-    true
-}
-
 /// A method that by RFC 9110 section 9.2.1 asks for nothing to change.
 pub(crate) fn is_safe(method: &Method) -> bool {
     matches!(
         *method,
         Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE
     )
-}
-
-fn is_websocket(headers: &HeaderMap) -> bool {
-    // Nearly every request ends here, and looking for one value is cheaper than for all.
-    if !headers.contains_key(header::UPGRADE) {
-        return false;
-    }
-    let mut upgrades = headers.get_all(header::UPGRADE).iter();
-    upgrades.any(|value| {
-        value
-            .as_bytes()
-            .split(|byte| *byte == b',')
-            .any(|token| token.trim_ascii().eq_ignore_ascii_case(b"websocket"))
-    })
 }
 
 /// Whether the text is the synchroniser token of this id, compared in constant time.

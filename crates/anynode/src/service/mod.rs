@@ -10,16 +10,13 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{
-    HeaderMap, Request, Response, StatusCode,
-    header::{self, COOKIE},
-};
+use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 pub use self::body::{GuardedBody, SessionBody};
 use crate::{
-    cookie::{Presented, Transport},
+    cookie::{Glance, Presented, Transport},
     csrf,
     error::SessionError,
     layer::Shared,
@@ -82,22 +79,22 @@ impl<S> SessionService<S> {
     }
 
     /// What the request presents, or why it goes no further.
-    fn admit<R>(&self, request: &Request<R>) -> Result<Presented, Refusal> {
+    fn admit<R>(&self, request: &mut Request<R>) -> Result<Glance, Refusal> {
         let config = &self.shared.config;
         if config.cookie.transport() == Transport::Loopback && !head::is_loopback(request) {
             return Err(Refusal::NotLoopback);
         }
-        let presented = config.cookie.presented(request.headers());
-        let candidate = match &presented {
+        let glance = config.cookie.glance(request.headers_mut());
+        let candidate = match &glance.presented {
             // A browser sends an oversized jar for ever; the answer lets it recover.
             Presented::TooLarge => return Err(Refusal::CookiesTooLarge),
             Presented::Candidate(candidate) => Some(candidate),
             Presented::Nothing | Presented::Malformed | Presented::Ambiguous => None,
         };
-        if let Err(csrf::CrossSite) = config.csrf.check(request, candidate) {
+        if let Err(csrf::CrossSite) = config.csrf.check(request, candidate, glance.upgrade) {
             return Err(Refusal::CrossSite);
         }
-        Ok(presented)
+        Ok(glance)
     }
 }
 
@@ -116,8 +113,8 @@ where
 
     fn call(&mut self, mut request: Request<R>) -> Self::Future {
         self.shared.maintain();
-        let presented = match self.admit(&request) {
-            Ok(presented) => presented,
+        let glance = match self.admit(&mut request) {
+            Ok(glance) => glance,
             Err(refusal) => {
                 let response = Some(refusal.response(&self.shared));
                 return SessionFuture {
@@ -126,18 +123,12 @@ where
                 };
             }
         };
-        let candidate = match presented {
-            Presented::Candidate(candidate) => Some(candidate),
-            _ => None,
-        };
-        let session = Session::arrived(self.shared.clone(), &request, candidate);
-        if let Presented::Ambiguous = presented {
+        let is_ambiguous = matches!(glance.presented, Presented::Ambiguous);
+        let session = Session::arrived(self.shared.clone(), &request, glance);
+        if is_ambiguous {
             metrics::counter!("anynode_duplicate_cookies_total").increment(1);
             tracing::warn!("a request bore two session cookies; it was given no session");
             session.clear_cookie();
-        }
-        if !matches!(presented, Presented::Nothing) {
-            keep_out_of_logs(request.headers_mut());
         }
         request.extensions_mut().insert(session.clone());
         let handler = self.inner.call(request);
@@ -254,16 +245,6 @@ impl Refusal {
             head::clear_cookies(&mut response, &shared.config.cookie);
         }
         response
-    }
-}
-
-/// Has whoever prints the headers of a request leave its cookies out.
-fn keep_out_of_logs(headers: &mut HeaderMap) {
-    if cfg!(planted = "cookie_in_logs") {
-        return;
-    }
-    if let header::Entry::Occupied(mut cookies) = headers.entry(COOKIE) {
-        cookies.iter_mut().for_each(|line| line.set_sensitive(true));
     }
 }
 

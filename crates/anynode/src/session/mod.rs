@@ -22,7 +22,7 @@ use anynode_core::{
         value::{from_value, to_value},
     },
 };
-use http::{HeaderValue, Method, Request, header};
+use http::{HeaderValue, Method, Request};
 use serde::{Serialize, de::DeserializeOwned};
 
 #[cfg(any(feature = "tower-sessions-014", feature = "tower-sessions-015"))]
@@ -32,7 +32,12 @@ pub(crate) use self::{
     commit::{Head, Scope},
     state::{CookieChange, Phase, Usage},
 };
-use crate::{cookie::Candidate, csrf, error::SessionError, layer::Shared};
+use crate::{
+    cookie::{Candidate, Glance, Presented},
+    csrf,
+    error::SessionError,
+    layer::Shared,
+};
 
 /// The session of a request.
 ///
@@ -104,15 +109,11 @@ enum Change {
 // === impl Session ===
 
 impl Session {
-    pub(crate) fn arrived<R>(
-        shared: Arc<Shared>,
-        request: &Request<R>,
-        candidate: Option<Candidate>,
-    ) -> Self {
+    pub(crate) fn arrived<R>(shared: Arc<Shared>, request: &Request<R>, glance: Glance) -> Self {
         Self {
             inner: Arc::new(Inner {
                 shared,
-                arrival: Arrival::new(request, candidate),
+                arrival: Arrival::new(request, glance),
                 active: OnceLock::new(),
             }),
         }
@@ -359,16 +360,19 @@ fn to_update<T: Serialize + DeserializeOwned>(
 // === impl Arrival ===
 
 impl Arrival {
-    fn new<R>(request: &Request<R>, candidate: Option<Candidate>) -> Self {
+    fn new<R>(request: &Request<R>, glance: Glance) -> Self {
         let method = match request.method() {
             &Method::HEAD => MethodKind::Head,
             method if csrf::is_safe(method) => MethodKind::Safe,
             _ => MethodKind::ChangesState,
         };
         Self {
-            candidate,
+            candidate: match glance.presented {
+                Presented::Candidate(candidate) => Some(candidate),
+                _ => None,
+            },
             method,
-            user_agent: request.headers().get(header::USER_AGENT).cloned(),
+            user_agent: glance.user_agent,
             address: request.extensions().get::<ClientAddress>().copied(),
         }
     }
