@@ -32,8 +32,8 @@ pub struct LostUpdates {
     /// Writers of each session, spread over the processes
     #[arg(long, default_value_t = 64)]
     pub writers: usize,
-    /// Sessions
-    #[arg(long, default_value_t = 4)]
+    /// Sessions; more of them keep more writers from waiting for their turn, so more meet
+    #[arg(long, default_value_t = 8)]
     pub sessions: usize,
     /// How many times a process is killed and replaced
     #[arg(long, default_value_t = 10)]
