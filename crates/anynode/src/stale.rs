@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use anynode_core::{Handle, Live};
+use anynode_core::{Handle, Live, UserId};
 
 /// The sessions that this node read lately, for [`FailurePolicy::ReadOnlyStale`].
 ///
@@ -65,6 +65,16 @@ impl StaleCopies {
         let mut generations = self.generations();
         generations.young.remove(handle);
         generations.elder.remove(handle);
+    }
+
+    /// Forgets all sessions of a user but one, which were ended here.
+    pub(crate) fn forget_user(&self, user: &UserId, spared: Option<&Handle>) {
+        let mut generations = self.generations();
+        let keep = |handle: &Handle, copy: &mut Copy| {
+            copy.live.record.user() != Some(user) || spared == Some(handle)
+        };
+        generations.young.retain(keep);
+        generations.elder.retain(keep);
     }
 
     /// The copy of a session, if it is young enough and the session has not expired since.

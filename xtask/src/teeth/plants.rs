@@ -249,6 +249,14 @@ pub(crate) const PLANTS: &[Plant] = &[
         checks: &["a_list_reads_the_sessions_of_its_user_only_and_sorts_nothing"],
         hang: Hang::Survives,
     },
+    Plant {
+        name: "unchanged_without_asking",
+        bug: "a value set back to what the request saw is taken for written while another stands",
+        package: "anynode",
+        target: &["--test", "holders"],
+        checks: &["a_value_set_back_by_a_holder_is_written_although_its_own_copy_has_it"],
+        hang: Hang::Survives,
+    },
 ];
 
 #[cfg(test)]

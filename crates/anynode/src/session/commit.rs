@@ -59,12 +59,15 @@ impl Session {
         } else {
             Scope::Everything
         };
+        // Held until the head is left: a write that another holder has under way has taken its
+        // work out of the state, and only the gate tells of it.
+        let gate = self.active().gate.lock().await;
         for _ in 0..ROUNDS_MAX {
             self.readable()?;
             let written = if cfg!(planted = "identity_only_on_2xx") && !status.is_success() {
                 Ok(())
             } else {
-                self.commit(scope).await
+                self.commit_if_any(&gate, scope).await
             };
             match written {
                 // Two logins of one user raced and this one lost: the winner's cookie stands,
@@ -82,20 +85,24 @@ impl Session {
     /// Writes what was recorded while the body streamed; after that each change is written by
     /// the call that makes it.
     pub(crate) async fn finish_body(&self) -> Result<(), SessionError> {
+        let gate = self.active().gate.lock().await;
         for _ in 0..ROUNDS_MAX {
             if self.leave(Phase::Finished).is_some() {
                 return Ok(());
             }
-            self.commit(Scope::Everything).await?;
+            self.commit_if_any(&gate, Scope::Everything).await?;
         }
         Err(SessionError::Contended)
     }
 
-    /// Enters the next phase, unless that would strand a change that waits to be written.
+    /// Enters the next phase, unless that would strand a change that waits to be written: all
+    /// of them when nothing more is written for the response, and those that need a cookie
+    /// once its head has left.
     fn leave(&self, next: Phase) -> Option<Head> {
         let mut state = self.state();
-        let stranded = next == Phase::Finished && !state.work.is_empty();
-        if stranded {
+        let needs_cookie =
+            state.work.wish != Wish::Keep || matches!(state.base, Base::Empty(_) | Base::Outdated);
+        if !state.work.is_empty() && (next == Phase::Finished || needs_cookie) {
             return None;
         }
         state.phase = next;
@@ -157,11 +164,19 @@ impl Session {
 
     /// Writes what was recorded. What cannot be written for a while is kept for another try.
     pub(crate) async fn commit(&self, scope: Scope) -> Result<(), SessionError> {
+        let gate = self.active().gate.lock().await;
+        self.commit_if_any(&gate, scope).await
+    }
+
+    async fn commit_if_any(
+        &self,
+        gate: &MutexGuard<'_, ()>,
+        scope: Scope,
+    ) -> Result<(), SessionError> {
         if self.idle(scope) {
             return Ok(());
         }
-        let gate = self.active().gate.lock().await;
-        self.commit_under(&gate, scope, Keep::Everything).await
+        self.commit_under(gate, scope, Keep::Everything).await
     }
 
     pub(super) async fn commit_under(
@@ -278,7 +293,14 @@ impl Session {
         for attempt in 0..REBASES_MAX {
             let Some(plan) = plan::change(&shared.config, &mut loaded, arrival, work, phase)?
             else {
-                return Ok(());
+                match self.still_unchanged(&loaded, work).await? {
+                    Ok(()) => {
+                        self.state().base = Base::Loaded(loaded);
+                        return Ok(());
+                    }
+                    Err(newest) => loaded = loaded.rebased(newest)?,
+                }
+                continue;
             };
             let base = loaded.live.record.version;
             let newer = match shared.replace(&base, &plan.draft).await? {
@@ -299,6 +321,26 @@ impl Session {
             }
         }
         Err(SessionError::Contended)
+    }
+
+    /// Whether what changes nothing on the record as it was seen changes nothing on the newest
+    /// either; else that one. Without asking, a value set back to what it was when the request
+    /// began would be taken for written while another node's stands.
+    async fn still_unchanged(
+        &self,
+        loaded: &Loaded,
+        work: &Work,
+    ) -> Result<Result<(), Live>, SessionError> {
+        if work.is_empty() || cfg!(planted = "unchanged_without_asking") {
+            return Ok(Ok(()));
+        }
+        let record = &loaded.live.record;
+        let newest = self.inner.shared.store.load(&record.handle).await?;
+        let newest = newest.ok_or(SessionError::Gone)?;
+        if newest.record.version == record.version {
+            return Ok(Ok(()));
+        }
+        Ok(Err(newest))
     }
 
     /// The same request on the record as it is after a pause. What was read before it is old

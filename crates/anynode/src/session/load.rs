@@ -46,6 +46,9 @@ impl Session {
             (state.asked, found)
         };
         let Some(id) = id else {
+            // There never was a session that this request knows of. One that a write with an
+            // unknown outcome may have created has no holder; it expires.
+            self.state().base = Base::Empty(Access::ReadWrite);
             return Ok(());
         };
         let base = match self.load(id).await {

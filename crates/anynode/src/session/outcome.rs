@@ -1,7 +1,7 @@
 //! Calls of the store whose outcome may be unknown, and finding out what became of them.
 
 use anynode_core::{
-    Create, Draft, Error, ErrorKind, Live, Replace, Revoke, Revoked, Version, store::Result,
+    Create, Draft, Error, ErrorKind, Live, Replace, Revoke, Revoked, Target, Version, store::Result,
 };
 
 use crate::layer::Shared;
@@ -75,6 +75,7 @@ impl Shared {
                 Ok(revoked) => {
                     let cause = revoke.cause.as_str();
                     metrics::counter!("anynode_revocations_total", "cause" => cause).increment(1);
+                    self.forget(&revoke.target);
                     return Ok(revoked);
                 }
                 Err(error) if error.kind() == ErrorKind::Indeterminate => last = error,
@@ -82,6 +83,18 @@ impl Shared {
             }
         }
         Err(last)
+    }
+
+    /// Drops the copies of what was ended here, whoever ended it.
+    fn forget(&self, target: &Target) {
+        let Some(stale) = &self.stale else {
+            return;
+        };
+        match target {
+            Target::Session(handle) | Target::SessionOf(_, handle) => stale.forget(handle),
+            Target::User(user) => stale.forget_user(user, None),
+            Target::UserExcept(user, spared) => stale.forget_user(user, Some(spared)),
+        }
     }
 }
 
