@@ -51,7 +51,7 @@ pub(crate) struct Up {
         hide_env_values = true
     )]
     pub(crate) store: Option<String>,
-    /// Where the default store is kept [default: $XDG_STATE_HOME/anynode, or ~/.local/state/anynode]
+    /// Where the default store is kept; refused beside a store [default: $XDG_STATE_HOME/anynode, or ~/.local/state/anynode]
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
 }

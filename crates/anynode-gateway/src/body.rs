@@ -21,11 +21,11 @@ pub(crate) enum RequestBody {
     },
 }
 
-/// How far a request's body has come, to tell a slow upload from a silent one.
+/// How far a request's body has come, and who keeps it from coming further.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     frames: AtomicU64,
-    ended: AtomicBool,
+    awaits_client: AtomicBool,
 }
 
 /// The body of an answer on its way to the client.
@@ -72,12 +72,16 @@ impl Body for RequestBody {
         let Self::Streaming { body, progress } = self.get_mut() else {
             return Poll::Ready(None);
         };
-        let frame = ready!(Pin::new(&mut *body).poll_frame(context));
-        progress.frames.fetch_add(1, Ordering::Relaxed);
-        if frame.is_none() || body.is_end_stream() {
-            progress.ended.store(true, Ordering::Relaxed);
+        let frame = Pin::new(body).poll_frame(context);
+        // The body is asked only while there is room for more on the way to the backend.
+        let awaits_client = frame.is_pending();
+        progress
+            .awaits_client
+            .store(awaits_client, Ordering::Relaxed);
+        if !awaits_client {
+            progress.frames.fetch_add(1, Ordering::Relaxed);
         }
-        Poll::Ready(frame)
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
@@ -102,8 +106,9 @@ impl Progress {
         self.frames.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn has_ended(&self) -> bool {
-        self.ended.load(Ordering::Relaxed)
+    /// Tells whether the backend would take more than the client has sent.
+    pub(crate) fn awaits_client(&self) -> bool {
+        self.awaits_client.load(Ordering::Relaxed)
     }
 }
 
@@ -124,7 +129,18 @@ impl Body for AnswerBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match self.get_mut() {
-            Self::Backend { body, .. } => Pin::new(body).poll_frame(context),
+            Self::Backend { body, lease } => {
+                let frame = ready!(Pin::new(body).poll_frame(context));
+                match &frame {
+                    // Only this tells that a body of unknown length is whole. Nothing follows
+                    // trailers, so after them nobody asks.
+                    None => give_back(lease),
+                    Some(Ok(frame)) if frame.is_trailers() => give_back(lease),
+                    Some(Ok(_)) => {}
+                    Some(Err(_)) => *lease = None,
+                }
+                Poll::Ready(frame)
+            }
             Self::Text(text) => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
         }
     }
@@ -153,9 +169,14 @@ impl Drop for AnswerBody {
         // connection: dropping the lease closes that connection.
         if let Self::Backend { body, lease } = self
             && body.is_end_stream()
-            && let Some(lease) = lease.take()
         {
-            lease.give_back();
+            give_back(lease);
         }
+    }
+}
+
+fn give_back(lease: &mut Option<Lease>) {
+    if let Some(lease) = lease.take() {
+        lease.give_back();
     }
 }

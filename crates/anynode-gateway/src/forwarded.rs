@@ -31,6 +31,17 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     UPGRADE,
 ];
 
+/// The fields besides `X-Forwarded-*` in which a proxy says who the client is.
+const CLAIMS: [&str; 7] = [
+    "cf-connecting-ip",
+    "client-ip",
+    "forwarded",
+    "true-client-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-real-ip",
+];
+
 /// Removes the fields that are about one connection, those named by `Connection` included.
 ///
 /// `Host` and `Content-Length` stay even if named: without them the message would be another one.
@@ -90,7 +101,10 @@ fn describe_client(headers: &mut HeaderMap, client: SocketAddr, host: &HeaderVal
     headers.insert(HOST, host.clone());
 }
 
-/// Removes what only a proxy may say, in any spelling an application might take for it.
+/// Removes the fields in which proxies commonly name a client's address, scheme or host.
+///
+/// A field that only one product knows passes: an application that reads another one
+/// reads what the client wrote.
 fn strip_claims(headers: &mut HeaderMap) {
     let claims: Vec<HeaderName> = headers
         .keys()
@@ -107,9 +121,6 @@ fn strip_claims(headers: &mut HeaderMap) {
 /// CGI and WSGI turn every `-` into `_`, so that `x_forwarded_for` is read as
 /// `x-forwarded-for`: names are compared with everything else mapped to `-`.
 fn is_claim(name: &str) -> bool {
-    if !name.starts_with(['x', 'f']) {
-        return false;
-    }
     let normal = |byte: u8| {
         if byte.is_ascii_alphanumeric() {
             byte
@@ -118,7 +129,7 @@ fn is_claim(name: &str) -> bool {
         }
     };
     let equals = |other: &str| name.len() == other.len() && begins(name, other, normal);
-    equals("forwarded") || equals("x-real-ip") || begins(name, "x-forwarded-", normal)
+    CLAIMS.into_iter().any(equals) || begins(name, "x-forwarded-", normal)
 }
 
 fn begins(name: &str, prefix: &str, normal: impl Fn(u8) -> u8) -> bool {
@@ -209,12 +220,19 @@ mod tests {
                 ("x-forwarded-prefix", "/admin"),
                 ("x.real.ip", "10.0.0.4"),
                 ("forwarded", "for=10.0.0.5"),
+                ("true-client-ip", "10.0.0.6"),
+                ("x-client-ip", "10.0.0.7"),
+                ("client_ip", "10.0.0.8"),
+                ("cf-connecting-ip", "10.0.0.9"),
+                ("x-cluster-client-ip", "10.0.0.10"),
                 ("forwarded-by-post", "kept"),
+                ("client-ip-note", "kept"),
             ],
             "192.0.2.1:9",
         );
         let expected = headers(&[
             ("forwarded-by-post", "kept"),
+            ("client-ip-note", "kept"),
             ("x-forwarded-for", "192.0.2.1"),
             ("x-forwarded-host", "shop.example:8080"),
             ("x-forwarded-proto", "http"),

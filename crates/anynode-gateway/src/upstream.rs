@@ -75,7 +75,7 @@ pub(crate) enum Outcome {
     Silence,
     /// The request was written, and something went wrong that is not the end of the connection.
     Failed,
-    /// The backend said nothing for too long after the whole request.
+    /// The backend said nothing for too long after the whole request, or stopped reading in the middle of it.
     BackendTimedOut,
     /// The client sent nothing for too long in the middle of its request's body.
     ClientTimedOut,
@@ -198,10 +198,10 @@ impl Upstream {
             // An upload may take as long as it likes while it moves.
             let frames = progress.frames();
             if frames == frames_seen {
-                return if progress.has_ended() {
-                    Outcome::BackendTimedOut
-                } else {
+                return if progress.awaits_client() {
                     Outcome::ClientTimedOut
+                } else {
+                    Outcome::BackendTimedOut
                 };
             }
             frames_seen = frames;

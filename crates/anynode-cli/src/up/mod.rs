@@ -41,9 +41,10 @@ struct Fleet {
 /// [`Misuse`] when a flag cannot be used as it is, and else when something could not be started.
 pub(crate) async fn run(up: args::Up) -> Result<(), Error> {
     let mut signals = StopSignals::catch().context("cannot catch signals")?;
-    let url = match up.store {
-        Some(url) => url,
-        None => state::default_store(up.state)?,
+    let url = match (up.store, up.state) {
+        (Some(_), Some(_)) => return Err(two_places()),
+        (Some(url), None) => url,
+        (None, state) => state::default_store(state)?,
     };
     // Opened here and closed at once: whatever is wrong with it is said once, and a new file is
     // made by one process.
@@ -75,6 +76,16 @@ pub(crate) async fn run(up: args::Up) -> Result<(), Error> {
     }
     report::stopped();
     Ok(())
+}
+
+/// Neither wins: a store that was exported for something else would take the sessions unseen.
+fn two_places() -> Error {
+    Misuse(
+        "--state is where the default store is kept, but --store or ANYNODE_STORE in the \
+         environment names another store; leave one of them out"
+            .to_owned(),
+    )
+    .into()
 }
 
 fn executable() -> Result<PathBuf, Error> {

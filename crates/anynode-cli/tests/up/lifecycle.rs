@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use tokio::net::TcpStream;
 
 use crate::client::Client;
-use crate::program::{Up, run};
+use crate::program::{Up, anynode, run, within};
 
 /// Runs the program, which has to refuse with exit code 2, and looks for each part in its reason.
 async fn check_refused(arguments: &[&str], expected: &[&str]) {
@@ -41,6 +41,23 @@ async fn what_cannot_be_done_as_typed_is_refused_with_the_reason() {
     check_refused(&["up", "--no-such-flag"], &["--no-such-flag"]).await;
     check_refused(&["up", "--nodes", "0"], &["--nodes"]).await;
     check_refused(&["no-such-command"], &["no-such-command"]).await;
+}
+
+#[tokio::test]
+async fn a_state_directory_beside_a_store_is_refused_wherever_the_store_is_named() {
+    let state = ["up", "--listen", "127.0.0.1:0", "--state", "unused"];
+    let store = "redis://:hunter2@localhost/";
+    let flags = [&state[..], &["--store", store]].concat();
+    check_refused(&flags, &["--state", "--store", "ANYNODE_STORE"]).await;
+
+    let mut command = anynode(&state);
+    let output = within(command.env("ANYNODE_STORE", store).output());
+    let output = output.await.unwrap();
+    let reason = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{reason}");
+    assert!(reason.contains("--state"), "{reason}");
+    assert!(reason.contains("ANYNODE_STORE"), "{reason}");
+    assert!(!reason.contains("hunter2"), "{reason}");
 }
 
 #[tokio::test]

@@ -134,7 +134,8 @@ pub(crate) async fn run(arguments: &[&str]) -> Output {
     within(anynode(arguments).output()).await.unwrap()
 }
 
-fn anynode(arguments: &[&str]) -> Command {
+/// The program with these arguments, and nothing of this environment that changes what they mean.
+pub(crate) fn anynode(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_anynode"));
     command
         .args(arguments)

@@ -1,10 +1,12 @@
 //! Nobody waits for ever and nobody takes it all.
 
+use std::future::pending;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::{Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::{Request, Response, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Barrier;
@@ -61,6 +63,29 @@ async fn a_backend_that_is_silent_for_too_long_is_answered_504_and_not_asked_aga
         assert_eq!(answer.status, StatusCode::GATEWAY_TIMEOUT);
     }
     assert_eq!(nodes[0].requests() + nodes[1].requests(), 2);
+}
+
+#[tokio::test]
+async fn a_backend_that_stops_reading_an_upload_is_answered_504() {
+    let node = Node::answering(|request: Request<Incoming>| async move {
+        let _unread = request;
+        pending().await
+    })
+    .await;
+    let mut config = config(&[&node]);
+    config.limits.answer_timeout = SHORT;
+    let gateway = start(config);
+    let stream = TcpStream::connect(gateway.local_addr()).await.unwrap();
+    let (mut answers, mut upload) = stream.into_split();
+    let uploading = tokio::spawn(async move {
+        let head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000000\r\n\r\n";
+        upload.write_all(head).await.unwrap();
+        while upload.write_all(&[7; 64 * 1024]).await.is_ok() {}
+    });
+    let mut status = [0; 12];
+    within(answers.read_exact(&mut status)).await.unwrap();
+    assert_eq!(String::from_utf8_lossy(&status), "HTTP/1.1 504");
+    uploading.abort();
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Bodies, trailers and WebSockets pass as they come, and no faster than they are read.
 
+use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,13 +9,16 @@ use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::body::{Bytes, Frame, Incoming};
+use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use crate::world::{Body, Client, Node, empty, full, gateway, request, until, within};
+use crate::world::{
+    Body, Client, Node, config, empty, full, gateway, request, start, until, within,
+};
 
 const CHUNK: usize = 64 * 1024;
 const CHUNKS: usize = 3_200;
@@ -124,6 +128,44 @@ async fn a_download_waits_for_a_client_that_does_not_read_and_then_arrives_whole
 }
 
 #[tokio::test]
+async fn chunked_answers_one_after_the_other_use_one_connection_to_the_backend() {
+    for trailers in [None, Some(HeaderMap::from_iter([checksum()]))] {
+        let declared = trailers.is_some();
+        let node = Node::answering(move |_| {
+            let body = match trailers.clone() {
+                Some(trailers) => with_trailers(trailers),
+                None => counted(2).0,
+            };
+            let mut response = Response::new(body);
+            if declared {
+                let name = "x-checksum".parse().unwrap();
+                response.headers_mut().insert("trailer", name);
+            }
+            async move { response }
+        })
+        .await;
+        let mut config = config(&[&node]);
+        config.workers = NonZeroUsize::new(1);
+        let gateway = start(config);
+        let mut client = Client::connect(&gateway).await;
+        for _ in 0..5 {
+            let mut request = request("GET", "/", empty());
+            for (name, value) in [("te", "trailers"), ("connection", "te")] {
+                request.headers_mut().insert(name, value.parse().unwrap());
+            }
+            let answer = client.ask(request).await;
+            assert_eq!(answer.headers["transfer-encoding"], "chunked");
+        }
+        assert_eq!(node.connections(), 1, "with trailers: {declared}");
+    }
+}
+
+fn checksum() -> (HeaderName, HeaderValue) {
+    let name = HeaderName::from_static("x-checksum");
+    (name, HeaderValue::from_static("abc"))
+}
+
+#[tokio::test]
 async fn trailers_pass_in_both_directions() {
     let node = Node::answering(|request: Request<Incoming>| async move {
         let trailers = request.into_body().collect().await.unwrap();
@@ -136,8 +178,7 @@ async fn trailers_pass_in_both_directions() {
     .await;
     let gateway = gateway(&[&node]);
     let mut client = Client::connect(&gateway).await;
-    let mut trailers = HeaderMap::new();
-    trailers.insert("x-checksum", "abc".parse().unwrap());
+    let trailers = HeaderMap::from_iter([checksum()]);
     let mut request = request("POST", "/", with_trailers(trailers.clone()));
     for (name, value) in [
         ("trailer", "x-checksum"),
