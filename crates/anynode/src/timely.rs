@@ -1,6 +1,6 @@
 //! A store whose every call ends within a deadline and is counted.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{error, fmt, future::Future, sync::Arc, time::Duration};
 
 use anynode_core::{
     Create, Draft, Error, ErrorKind, Handle, Listing, Live, Page, Replace, Revoke, Revoked, Store,
@@ -23,6 +23,9 @@ enum CutOff {
     Nothing,
     Perhaps,
 }
+
+/// An error with what caused it: what a driver says, such as that the disk is full.
+struct Causes<'a>(&'a Error);
 
 // === impl Timely ===
 
@@ -90,8 +93,41 @@ impl Timely {
         if let Err(error) = &answer {
             let kind = error.kind().as_str();
             counter!("anynode_store_errors_total", "verb" => verb, "kind" => kind).increment(1);
-            tracing::warn!(verb, %error, "store call failed");
+            tracing::warn!(verb, error = %Causes(error), "store call failed");
         }
         answer
+    }
+}
+
+// === impl Causes ===
+
+impl fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut cause: &dyn error::Error = self.0;
+        write!(f, "{cause}")?;
+        while let Some(source) = cause.source() {
+            write!(f, ": {source}")?;
+            cause = source;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_call_is_logged_with_every_cause() {
+        let disk = std::io::Error::other("disk is full");
+        let driver =
+            std::io::Error::other(Error::new(ErrorKind::Corrupt, "b", "c").with_source(disk));
+        let error = Error::new(ErrorKind::Unavailable, "sqlite", "create").with_source(driver);
+        let logged = Causes(&error).to_string();
+        assert!(
+            logged.starts_with("sqlite: create: unavailable: "),
+            "{logged}"
+        );
+        assert!(logged.ends_with(": disk is full"), "{logged}");
     }
 }

@@ -61,7 +61,8 @@ impl Error {
         self
     }
 
-    /// Keeps the error that caused this one.
+    /// Keeps the error that caused this one. Logs show what it and its own sources say, so
+    /// these hold no ids, secrets or data either.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());

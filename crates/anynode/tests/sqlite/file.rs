@@ -100,7 +100,17 @@ fn what_is_no_database_is_refused() {
     let scene = Scene::new();
     std::fs::write(scene.path(), "x".repeat(8_192)).expect("writes");
     let error = SqliteStore::open(scene.path()).expect_err("is no database");
-    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains("no SQLite database"), "{error}");
+}
+
+#[test]
+fn a_directory_in_place_of_the_file_is_a_matter_of_configuration() {
+    let scene = Scene::new();
+    std::fs::create_dir(scene.path()).expect("makes");
+    let error = SqliteStore::open(scene.path()).expect_err("is a directory");
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains("directory"), "{error}");
 }
 
 #[test]

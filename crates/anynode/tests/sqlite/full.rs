@@ -1,10 +1,37 @@
 //! L13: a full store can still revoke.
 
+use std::{
+    collections::HashSet,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
 use anynode_core::{Cause, Create, Draft, ErrorKind, Handle, NodeId, Payload, Revoke, Store};
 
 use crate::scene::{Scene, created, draft, draft_of, user};
 
 const BYTES_MAX: u64 = 400 * 1024;
+
+const RESERVE_BYTES: u64 = 1024 * 1024;
+
+fn reserve(scene: &Scene) -> PathBuf {
+    scene.path().with_file_name("sessions.db-reserve")
+}
+
+fn bytes(path: &Path) -> u64 {
+    path.metadata().expect("is there").len()
+}
+
+/// Reserves that did not come to be.
+fn drafts(scene: &Scene) -> usize {
+    let directory = scene.path().with_file_name("");
+    let entries = directory.read_dir().expect("readable");
+    let names = entries.map(|entry| entry.expect("readable").file_name());
+    names
+        .filter(|name| name.to_string_lossy().contains("-reserve-"))
+        .count()
+}
 
 fn large() -> Draft {
     Draft {
@@ -74,16 +101,50 @@ async fn while_the_reserve_cannot_be_kept_only_revocations_go_through() {
     let scene = Scene::new();
     let store = scene.store();
     let live = created(&store, &draft()).await;
-    let reserve = scene.path().with_file_name("sessions.db-reserve");
-    assert!(reserve.metadata().expect("is there").len() >= 1024 * 1024);
-    // A dangling link is a reserve that is missing and cannot be made, as on a full disk.
-    std::fs::remove_file(&reserve).expect("is there");
-    std::os::unix::fs::symlink("/missing/reserve", &reserve).expect("links");
-    let refused = store.create(&draft()).await.expect_err("no reserve");
-    assert_eq!(refused.kind(), ErrorKind::Unavailable);
+    let reserve = reserve(&scene);
+    assert!(bytes(&reserve) >= RESERVE_BYTES);
+    // A directory in its place is a reserve that is missing and cannot be made, as on a full
+    // disk.
+    fs::remove_file(&reserve).expect("is there");
+    fs::create_dir(&reserve).expect("makes");
+    for _ in 0..3 {
+        let refused = store.create(&draft()).await.expect_err("no reserve");
+        assert_eq!(refused.kind(), ErrorKind::Unavailable);
+    }
+    assert_eq!(drafts(&scene), 0, "nothing of an attempt stays");
     let revoke = Revoke::session(live.record.handle, Cause::User);
     store.revoke(&revoke).await.expect("revoke goes through");
-    std::fs::remove_file(&reserve).expect("is a link");
+    fs::remove_dir(&reserve).expect("is empty");
+    // It is tried again within a second.
+    let until = tokio::time::Instant::now() + Duration::from_secs(10);
+    while let Err(refused) = store.create(&draft()).await {
+        assert_eq!(refused.kind(), ErrorKind::Unavailable);
+        assert!(tokio::time::Instant::now() < until, "never tried again");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(bytes(&reserve) >= RESERVE_BYTES);
+}
+
+#[tokio::test]
+async fn a_reserve_that_was_cut_short_is_whole_before_the_next_session() {
+    let scene = Scene::new();
+    let store = scene.store();
     created(&store, &draft()).await;
-    assert!(reserve.metadata().expect("is there again").len() >= 1024 * 1024);
+    let reserve = reserve(&scene);
+    for left in [4_096, 0] {
+        let file = fs::OpenOptions::new().write(true).open(&reserve);
+        file.expect("opens").set_len(left).expect("is cut short");
+        created(&store, &draft()).await;
+        assert!(bytes(&reserve) >= RESERVE_BYTES, "cut to {left}");
+        assert_eq!(drafts(&scene), 0, "only the reserve itself stays");
+    }
+}
+
+#[tokio::test]
+async fn what_fills_the_reserve_takes_room_where_files_are_compressed() {
+    let scene = Scene::new();
+    created(&scene.store(), &draft()).await;
+    let filled = fs::read(reserve(&scene)).expect("readable");
+    let words: HashSet<_> = filled.chunks_exact(16).collect();
+    assert_eq!(words.len(), filled.len() / 16, "nothing repeats");
 }

@@ -60,6 +60,16 @@ impl Fault {
         self.error_of(kind, verb)
     }
 
+    /// The answer to who opens the store: a file that is no database is the wrong file.
+    pub(super) fn open_error(&self) -> Error {
+        match self {
+            Self::Driver(source) if self.code() == Some(ErrorCode::NotADatabase) => {
+                super::file::refused("the file is no SQLite database").with_source(source.clone())
+            }
+            _ => self.error("open"),
+        }
+    }
+
     /// The answer to the caller when the commit itself failed.
     pub(super) fn commit_error(&self, verb: &'static str) -> Error {
         if self.is_undone() {

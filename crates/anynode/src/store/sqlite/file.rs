@@ -53,7 +53,7 @@ impl File {
         let until = boot_time() + deadline;
         let db = file
             .connect(Role::Write)
-            .map_err(|fault| fault.error("open"))?;
+            .map_err(|fault| fault.open_error())?;
         let standing = retrying(until, || schema::standing(&db))?;
         judge(standing)?;
         let journal = retrying(until, || {
@@ -114,7 +114,7 @@ fn retrying<T>(until: Duration, act: impl Fn() -> Result<T, Fault>) -> Result<T,
     loop {
         match act() {
             Err(fault) if fault.is_busy() && boot_time() < until => pause.sleep(),
-            Err(fault) => return Err(fault.error("open")),
+            Err(fault) => return Err(fault.open_error()),
             Ok(value) => return Ok(value),
         }
     }
@@ -153,6 +153,9 @@ fn make(path: &Path) -> Result<(), Error> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     match options.open(path) {
         Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {
+            Err(refused("a directory is there, and not a file").with_source(error))
+        }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Err(refused("the directory of the file does not exist").with_source(error))

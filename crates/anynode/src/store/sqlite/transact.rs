@@ -1,6 +1,6 @@
 //! Transactions: the write lock, the group, its commit, and what happens when one of these fails.
 
-use std::sync::Arc;
+use std::{sync::Arc, thread, time::Duration};
 
 use anynode_core::Clock;
 use rusqlite::Connection;
@@ -34,6 +34,13 @@ struct Open {
 
 type Group = Vec<Box<dyn Job>>;
 
+/// Another process may hold the room for a moment after it was given back: it is filling a
+/// reserve that will not fit, or has the removed file open.
+const RESERVE_ATTEMPTS: u32 = 3;
+
+/// Longer than it takes to fill a reserve or to read through it.
+const RESERVE_PAUSE: Duration = Duration::from_millis(20);
+
 // === impl Transactor ===
 
 impl Transactor {
@@ -66,24 +73,30 @@ impl Transactor {
         finish(group, &outcome);
     }
 
-    /// One transaction, and for what may use the reserve a second one with it.
+    /// One transaction, and for what may use the reserve more of them with it.
     fn attempt(
         &mut self,
         urgency: Urgency,
         group: &mut Group,
         clock: &dyn Clock,
     ) -> Result<(), Failed> {
-        let outcome = self.transact(urgency, group, clock);
-        let (Failed::Before(fault) | Failed::Commit(fault)) = match &outcome {
-            Ok(()) => return outcome,
-            Err(failed) => failed,
-        };
-        if urgency == Urgency::Ordinary || !fault.is_full() {
-            return outcome;
+        let mut outcome = self.transact(urgency, group, clock);
+        for attempt in 0..RESERVE_ATTEMPTS {
+            let (Failed::Before(fault) | Failed::Commit(fault)) = match &outcome {
+                Ok(()) => return outcome,
+                Err(failed) => failed,
+            };
+            if urgency == Urgency::Ordinary || !fault.is_full() {
+                return outcome;
+            }
+            if attempt > 0 {
+                thread::sleep(RESERVE_PAUSE);
+            }
+            self.reserve.release();
+            self.write_back();
+            outcome = self.transact(urgency, group, clock);
         }
-        self.reserve.release();
-        self.write_back();
-        self.transact(urgency, group, clock)
+        outcome
     }
 
     fn transact(
@@ -112,7 +125,7 @@ impl Transactor {
     /// Takes the write lock, as soon as it is this process's turn. Whoever's deadline passes
     /// meanwhile is told so; with nobody left there is nothing to begin.
     fn begin(&mut self, urgency: Urgency, group: &mut Group) -> Result<(), Fault> {
-        if urgency == Urgency::Ordinary && self.reserve.keep().is_err() {
+        if urgency == Urgency::Ordinary && !self.reserve.keep() {
             return Err(Fault::Full);
         }
         let line = self.line.clone();
