@@ -89,9 +89,16 @@ impl Reserve {
 
     /// Gives the room back.
     pub(super) fn release(&mut self) {
-        if fs::remove_file(&self.path).is_ok() && self.lose() {
+        // If it is not there, another process has given it back.
+        let _ = fs::remove_file(&self.path);
+        if self.lose() {
             tracing::warn!("sqlite: the store is full; revocations use the reserve");
         }
+    }
+
+    /// Whether this process has seen that the room is not there.
+    pub(super) fn is_lost(&self) -> bool {
+        matches!(self.standing, Standing::Lost { .. })
     }
 
     /// A shorter file is what someone who ran out of room has left, and holds no room.
@@ -114,7 +121,7 @@ impl Reserve {
     }
 
     fn kept(&mut self) {
-        if matches!(self.standing, Standing::Lost { .. }) {
+        if self.is_lost() {
             tracing::warn!("sqlite: the reserve is there again; the store takes all writes");
         }
         self.standing = Standing::Kept;

@@ -83,7 +83,7 @@ impl Transactor {
         let mut outcome = self.transact(urgency, group, clock);
         for attempt in 0..RESERVE_ATTEMPTS {
             let (Failed::Before(fault) | Failed::Commit(fault)) = match &outcome {
-                Ok(()) => return outcome,
+                Ok(()) => break,
                 Err(failed) => failed,
             };
             if urgency == Urgency::Ordinary || !fault.is_full() {
@@ -95,6 +95,10 @@ impl Transactor {
             self.reserve.release();
             self.write_back();
             outcome = self.transact(urgency, group, clock);
+        }
+        // On a full disk a log that grows would take the room that writing it back needs.
+        if outcome.is_ok() && self.reserve.is_lost() {
+            self.write_back();
         }
         outcome
     }
