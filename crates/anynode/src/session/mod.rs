@@ -8,6 +8,7 @@ mod plan;
 mod state;
 #[cfg(any(feature = "tower-sessions-014", feature = "tower-sessions-015"))]
 mod whole;
+mod write;
 
 use std::{
     net::IpAddr,
