@@ -2,7 +2,7 @@
 
 use anyhow::Error;
 
-use crate::{COMMANDS, Outcome, teeth, test};
+use crate::{COMMANDS, Outcome, bring, teeth, test};
 
 /// Prints the list of commands.
 pub(crate) fn run(_arguments: &[String]) -> Result<Outcome, Error> {
@@ -12,6 +12,7 @@ pub(crate) fn run(_arguments: &[String]) -> Result<Outcome, Error> {
         println!("  {call:<18} {}", command.summary);
     }
     println!("\nparts of `test`: {}", test::part_names().join(", "));
+    println!("tools of `bring`: {}", bring::tool_names().join(", "));
     println!("plants of `teeth`: {}", teeth::plant_names().join(", "));
     Ok(Outcome::Holds)
 }

@@ -1,6 +1,7 @@
 //! The commands of the workspace: `cargo xtask help`.
 
 mod bench;
+mod bring;
 mod clock;
 mod help;
 mod licences;
@@ -58,6 +59,12 @@ const COMMANDS: &[Command] = &[
         parameters: "NAME",
         summary: "measure what things cost",
         run: bench::run,
+    },
+    Command {
+        name: "bring",
+        parameters: "[TOOL...]",
+        summary: "unpack the servers and the browser that tests start, or only the named ones",
+        run: bring::run,
     },
     Command {
         name: "help",

@@ -1,6 +1,4 @@
 //! The programs that parts of `cargo xtask test` call, and how to get a missing one.
-//!
-//! Servers and browsers that tests will need are found or unpacked here as well.
 
 use std::process::Stdio;
 

@@ -11,6 +11,7 @@ pub(crate) mod wrapper;
 use anyhow::Error;
 
 use crate::Outcome;
+use crate::bring;
 use crate::clock::Stopwatch;
 use crate::workspace::{Extent, Workspace};
 use build::Workshop;
@@ -28,6 +29,7 @@ pub(crate) fn run(names: &[String]) -> Result<Outcome, Error> {
         return Ok(Outcome::Unusable);
     };
     let workspace = Workspace::load(Extent::Members)?;
+    bring::bring(&workspace, &bring::tool_names())?;
     let workshop = Workshop::new(&workspace)?;
     if !is_green_without_plants(&workshop, &plants)? {
         println!("a check that is red without a bug cannot catch one; nothing was planted");

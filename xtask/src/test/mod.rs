@@ -9,7 +9,7 @@ use crate::Outcome;
 use crate::clock::Stopwatch;
 use crate::workspace::{Extent, Workspace};
 use libtest::Count;
-use part::{PARTS, Part};
+use part::{PARTS, Part, TESTS, TOOLS};
 
 /// The names of the parts, in the order in which they run.
 pub(crate) fn part_names() -> Vec<&'static str> {
@@ -55,7 +55,8 @@ pub(crate) fn run(names: &[String]) -> Result<Outcome, Error> {
     }
 }
 
-/// The parts of these names in their own order; none, with a message, when a name is unknown.
+/// The parts of these names in their own order, and the tools if tests will start them; none,
+/// with a message, when a name is unknown.
 fn selected(names: &[String]) -> Option<Vec<&'static Part>> {
     for name in names {
         if !part_names().contains(&name.as_str()) {
@@ -64,7 +65,8 @@ fn selected(names: &[String]) -> Option<Vec<&'static Part>> {
             return None;
         }
     }
-    let is_selected = |part: &&Part| names.is_empty() || names.iter().any(|name| name == part.name);
+    let is_named = |wanted: &str| names.is_empty() || names.iter().any(|name| name == wanted);
+    let is_selected = |part: &&Part| is_named(part.name) || (part.name == TOOLS && is_named(TESTS));
     Some(PARTS.iter().filter(is_selected).collect())
 }
 

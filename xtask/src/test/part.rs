@@ -8,7 +8,7 @@ use anyhow::{Context, Error};
 use super::libtest::{Count, Tally};
 use crate::tools::Tool;
 use crate::workspace::{Workspace, cargo};
-use crate::{licences, tidy};
+use crate::{bring, licences, tidy};
 
 /// A named part of the one test command.
 pub(crate) struct Part {
@@ -43,6 +43,12 @@ enum NoneRan {
     /// There may be none yet.
     Passes,
 }
+
+/// The part whose tests start real servers and a browser.
+pub(crate) const TESTS: &str = "tests";
+
+/// The part that unpacks them.
+pub(crate) const TOOLS: &str = "tools";
 
 /// Cheap parts come first, so that a slip is seen early.
 ///
@@ -118,7 +124,16 @@ pub(crate) const PARTS: &[Part] = &[
         },
     },
     Part {
-        name: "tests",
+        name: TOOLS,
+        summary: "the servers and the browser that tests start are unpacked",
+        tool: None,
+        work: Work::Look(|workspace| {
+            bring::bring(workspace, &bring::tool_names())?;
+            Ok(Vec::new())
+        }),
+    },
+    Part {
+        name: TESTS,
         summary: "unit and integration tests",
         tool: None,
         work: Work::Tests {
