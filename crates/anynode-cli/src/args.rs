@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, value_parser};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
 /// The session tier of a horizontally scaled web application: any node can serve any request.
 ///
@@ -27,11 +27,12 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Starts a demonstration on this machine: a gateway, nodes and a session store.
     Up(Up),
-    /// Serves the sample application on a free loopback port until stdin ends.
+    /// Serves the sample application on a loopback port until stdin ends.
     ///
     /// `anynode up` starts its nodes with it. The first line on stdout is JSON and says where it
     /// serves. Whoever starts a node holds the other end of its stdin: when that ends, by
-    /// `kill -9` too, so does the node.
+    /// `kill -9` too, so does the node. SIGTERM stops it as well, once it has answered what it
+    /// was asked.
     Node(Node),
 }
 
@@ -59,19 +60,34 @@ pub(crate) struct Up {
 /// More nodes than this on one machine show nothing more, and each is a process.
 const MANY: i64 = 64;
 
+/// Where a node keeps the sessions of its visitors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Strategy {
+    /// In the store that all nodes share.
+    Central,
+    /// In its own memory, where no other node sees them and they die with it.
+    Memory,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Node {
     /// What the node is called in its answers.
     #[arg(long, default_value = "n1")]
     pub(crate) name: String,
-    /// The URL of the session store.
+    /// Where it keeps sessions.
+    #[arg(long, value_enum, default_value_t = Strategy::Central)]
+    pub(crate) strategy: Strategy,
+    /// The URL of the session store; the strategy `memory` has none.
     #[arg(
         long,
         value_name = "URL",
         env = "ANYNODE_STORE",
         hide_env_values = true
     )]
-    pub(crate) store: String,
+    pub(crate) store: Option<String>,
+    /// Where it listens: a loopback address; port 0 takes a free port.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", value_parser = loopback)]
+    pub(crate) listen: SocketAddr,
 }
 
 /// How the store's URL reaches a node: other users may read the arguments of a process, but not its environment.

@@ -2,18 +2,23 @@
 
 mod hello;
 mod lifeline;
+mod telemetry;
 
 use std::future::IntoFuture;
-use std::net::Ipv4Addr;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Error};
+use anynode::SystemClock;
+use anynode::core::{MemoryStore, Store};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
 pub(crate) use self::hello::Hello;
-use crate::args;
+use crate::args::{self, Strategy};
+use crate::misuse::Misuse;
 use crate::sample;
 use crate::stop::StopSignals;
 use crate::store;
@@ -30,16 +35,16 @@ enum Phase {
 /// Serves until stdin ends or a signal asks it to stop.
 ///
 /// # Errors
-/// When the store cannot be opened, there is no port, or nobody reads where it serves.
+/// [`Misuse`] when a flag cannot be used as it is; else when the store cannot be opened, there is no port, or nobody
+/// reads where it serves.
 pub(crate) async fn run(node: args::Node) -> Result<(), Error> {
     let mut signals = StopSignals::catch().context("cannot catch signals")?;
     let lifeline = lifeline::hold().context("cannot watch stdin")?;
-    let store = store::open(&node.store).await?;
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .await
-        .context("cannot listen on a loopback port")?;
+    let metrics = telemetry::start()?;
+    let store = open_store(&node).await?;
+    let listener = listen(node.listen).await?;
     let address = listener.local_addr().context("the socket has no address")?;
-    let app = sample::app(&node.name, store);
+    let app = sample::app(&node.name, store).merge(metrics);
     Hello { address }.print().context("nobody reads stdout")?;
 
     let (stop, stopping) = watch::channel(Phase::Serving);
@@ -62,6 +67,36 @@ pub(crate) async fn run(node: args::Node) -> Result<(), Error> {
         served = serving => served.context("cannot serve"),
         () = cut => Ok(()),
     }
+}
+
+async fn open_store(node: &args::Node) -> Result<Arc<dyn Store>, Error> {
+    match (node.strategy, &node.store) {
+        (Strategy::Central, Some(url)) => store::open(url).await,
+        (Strategy::Central, None) => Err(Misuse(
+            "--store has to name the session store, such as sqlite:sessions.db; or keep sessions \
+             in this node's memory with --strategy memory"
+                .to_owned(),
+        )
+        .into()),
+        (Strategy::Memory, None) => Ok(Arc::new(MemoryStore::new(Arc::new(SystemClock)))),
+        // Else the sessions would not be where whoever named a store looks for them.
+        (Strategy::Memory, Some(_)) => Err(Misuse(
+            "--strategy memory keeps no session in a store, but --store or ANYNODE_STORE in the \
+             environment names one; leave one of them out"
+                .to_owned(),
+        )
+        .into()),
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Misuse(format!(
+            "cannot listen on {address}: {error}; choose another address with --listen, or leave \
+             it out for a free port"
+        ))
+        .into()
+    })
 }
 
 async fn stopped(mut phase: watch::Receiver<Phase>) {

@@ -10,3 +10,6 @@ mod killed_nodes;
 
 /// What starts and ends, and with which exit code.
 mod lifecycle;
+
+/// One node by itself: where it keeps sessions, what it counts, how it stops.
+mod node;
