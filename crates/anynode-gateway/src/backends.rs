@@ -43,13 +43,13 @@ impl Backends {
             shared: Arc::default(),
             clock,
         };
-        for &backend in backends {
-            this.insert(backend)?;
+        for backend in backends {
+            this.insert(backend.clone())?;
         }
         Ok(this)
     }
 
-    /// Adds a backend, or replaces the one of the same id, which is how a restarted node comes back on a new port.
+    /// Adds a backend, or replaces the one of the same name, which is how a restarted node comes back on a new port.
     ///
     /// It is ready at once, and idle connections to the one it replaces are not used again.
     ///
@@ -58,8 +58,8 @@ impl Backends {
     /// [`PoolFull`] if the pool holds as many others as it can.
     pub fn insert(&self, backend: Backend) -> Result<(), PoolFull> {
         let mut shared = self.lock();
-        shared.pool.insert(backend.id, backend.weight)?;
-        shared.addresses.insert(backend.id, backend.address);
+        shared.pool.insert(backend.id(), backend.weight)?;
+        shared.addresses.insert(backend.id(), backend.address);
         Ok(())
     }
 

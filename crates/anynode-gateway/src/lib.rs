@@ -1,14 +1,14 @@
 //! The load balancer in front of the nodes.
 //!
 //! ```no_run
-//! use anynode_gateway::{Backend, BackendId, Gateway, GatewayConfig};
+//! use anynode_gateway::{Backend, Gateway, GatewayConfig};
 //!
-//! let node = Backend::new(BackendId::new(1), "127.0.0.1:4001".parse()?);
+//! let node = Backend::new("n1", "127.0.0.1:4001".parse()?);
 //! let gateway = Gateway::new(GatewayConfig::new("127.0.0.1:0".parse()?, vec![node])).start()?;
 //! println!("http://{}", gateway.local_addr());
 //!
 //! // The node was restarted and came back on another port.
-//! gateway.backends().insert(Backend::new(BackendId::new(1), "127.0.0.1:4002".parse()?))?;
+//! gateway.backends().insert(Backend::new("n1", "127.0.0.1:4002".parse()?))?;
 //!
 //! gateway.stop();
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -42,8 +42,14 @@ mod upgrade;
 mod clock;
 mod config;
 
-pub use anynode_core::balance::{BackendId, BackendState, PoolFull};
+pub use anynode_core::balance::{
+    AddressPrefix, BackendId, BackendState, Balance, CookieAffinity, Ejection, Incarnation,
+    KeyRing, KeyRingError, PoolFull, PrefixError, SourceAffinity, Thresholds, Transport, WhenGone,
+};
 
 pub use self::backends::Backends;
-pub use self::config::{AfterSilence, Backend, GatewayConfig, HEADER_COUNT_MAX, Limits};
+pub use self::config::{
+    Affinity, AfterSilence, Backend, Duty, GatewayConfig, HEADER_COUNT_MAX, HealthCheck, Limits,
+    Probe,
+};
 pub use self::listen::{Gateway, Running, StartError};

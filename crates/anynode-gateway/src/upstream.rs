@@ -283,7 +283,6 @@ mod tests {
     use std::net::{TcpListener, TcpStream};
     use std::sync::mpsc::{Receiver, channel};
 
-    use anynode_core::balance::BackendId;
     use hyper::Method;
 
     use super::*;
@@ -304,7 +303,7 @@ mod tests {
                 let _ = connections.send(stream);
             }
         });
-        (Backend::new(BackendId::new(1), address), answered)
+        (Backend::new("n1", address), answered)
     }
 
     fn post() -> Request<RequestBody> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Error, bail};
-use anynode_gateway::{Backend, BackendId};
+use anynode_gateway::{Backend, Incarnation};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{self, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
@@ -135,9 +135,15 @@ impl Child {
         self.address
     }
 
-    /// The node as the gateway sees it, under an id that its successors keep.
+    /// The node as the gateway sees it, under a name that its successors keep.
     pub(super) fn backend(&self) -> Backend {
-        Backend::new(BackendId::new(self.number), self.address)
+        let name = self.name();
+        // A successor may be given the same port, and is another life all the same.
+        let incarnation = Incarnation::named(&name, &format!("{} {}", self.pid, self.address));
+        Backend {
+            incarnation,
+            ..Backend::new(name, self.address)
+        }
     }
 
     /// Waits until the process has ended.

@@ -4,7 +4,7 @@ use std::io;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use anynode_gateway::{BackendId, Backends};
+use anynode_gateway::Backends;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
@@ -53,7 +53,7 @@ impl Keeper {
                 ended = self.ended(&mut child) => ended,
                 () = stopping(&mut phase) => return child.stop().await,
             };
-            self.backends.remove(BackendId::new(child.number()));
+            self.backends.remove(child.backend().id());
             let death = report::Death::new(child.name(), ended);
             child = tokio::select! {
                 successor = self.successor(child.number(), &death) => successor,

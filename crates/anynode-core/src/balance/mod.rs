@@ -21,10 +21,20 @@
 //! # Ok::<(), anynode_core::balance::PoolFull>(())
 //! ```
 
+mod backend;
+mod health;
 mod pool;
 mod round_robin;
 
-pub use self::pool::{
-    BACKENDS_MAX, BACKOFF_FIRST, BACKOFF_MAX, BackendId, BackendState, Choice, ChosenAs, Health,
-    Pool, PoolFull,
+mod affinity;
+mod prefix;
+
+pub use self::affinity::{
+    CookieAffinity, KEYS_MAX, KeyRing, KeyRingError, SourceAffinity, Transport, WhenGone,
 };
+pub use self::backend::{BackendId, Incarnation};
+pub use self::health::{BACKOFF_FIRST, BACKOFF_MAX, EJECTED_PERCENT_MAX, Ejection, Thresholds};
+pub use self::pool::{
+    BACKENDS_MAX, BackendState, Balance, Choice, ChosenAs, Health, Pool, PoolFull,
+};
+pub use self::prefix::{AddressPrefix, PrefixError};

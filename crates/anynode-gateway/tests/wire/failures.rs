@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use anynode_gateway::{AfterSilence, Backend, BackendId, BackendState};
+use anynode_gateway::{AfterSilence, Backend, BackendState};
 use hyper::StatusCode;
 
 use crate::world::{Answer, Client, Node, config, full, gateway, refusing, request, start, within};
@@ -11,7 +11,7 @@ use crate::world::{Answer, Client, Node, config, full, gateway, refusing, reques
 async fn a_backend_that_refuses_connections_is_skipped_without_a_failed_request() {
     let node = Node::named("alive").await;
     let mut config = config(&[&node]);
-    let dead = Backend::new(BackendId::new(2), refusing().await);
+    let dead = Backend::new("2", refusing().await);
     config.backends.insert(0, dead);
     let gateway = start(config);
     let mut client = Client::connect(&gateway).await;
@@ -171,7 +171,7 @@ async fn an_answer_that_is_not_http_is_502_and_the_request_is_not_sent_again() {
 async fn without_any_backend_the_answer_is_503_and_names_no_address() {
     let mut config = config(&[]);
     let dead = refusing().await;
-    config.backends.push(Backend::new(BackendId::new(1), dead));
+    config.backends.push(Backend::new("1", dead));
     let gateway = start(config);
     let answer = ask_once(&gateway, "POST").await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);

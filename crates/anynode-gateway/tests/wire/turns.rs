@@ -61,18 +61,18 @@ async fn backends_are_added_replaced_drained_and_removed_while_it_runs() {
     }
 
     gateway.backends().insert(first.backend(2)).unwrap();
-    gateway.backends().drain(BackendId::new(1));
+    gateway.backends().drain(BackendId::of("1"));
     for _ in 0..5 {
         assert_eq!(client.get("/").await.body, "first");
     }
     let states = gateway.backends().states();
     let expected = [
-        (BackendId::new(1), BackendState::Draining),
-        (BackendId::new(2), BackendState::Ready),
+        (BackendId::of("1"), BackendState::Draining),
+        (BackendId::of("2"), BackendState::Ready),
     ];
     assert_eq!(states, expected);
 
-    gateway.backends().remove(BackendId::new(2));
+    gateway.backends().remove(BackendId::of("2"));
     assert_eq!(
         client.get("/").await.status,
         StatusCode::SERVICE_UNAVAILABLE
@@ -89,7 +89,7 @@ async fn a_restarted_node_gets_requests_at_once_on_its_new_port() {
         assert_eq!(client.get("/").await.body, "other");
     }
     let restarted = Node::named("new").await;
-    let backend = Backend::new(BackendId::new(1), restarted.address);
+    let backend = Backend::new("1", restarted.address);
     gateway.backends().insert(backend).unwrap();
     let answers = [client.get("/").await.body, client.get("/").await.body];
     assert!(answers.iter().any(|body| body == "new"), "{answers:?}");

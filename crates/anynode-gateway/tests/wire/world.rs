@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anynode_gateway::{Backend, BackendId, Gateway, GatewayConfig, Running};
+use anynode_gateway::{Backend, Gateway, GatewayConfig, Running};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::{Bytes, Incoming};
@@ -217,7 +217,7 @@ impl Node {
     }
 
     pub(crate) fn backend(&self, id: u64) -> Backend {
-        Backend::new(BackendId::new(id), self.address)
+        Backend::new(id.to_string(), self.address)
     }
 }
 

@@ -1,0 +1,64 @@
+//! The bounds on connections, messages and waiting.
+
+use std::time::Duration;
+
+/// The most header fields of one message; a request with more is answered 431.
+///
+/// It is hyper's default and the size of its array on the stack; setting any number, even this one, would
+/// make every request allocate.
+pub const HEADER_COUNT_MAX: usize = 100;
+
+/// The bounds on connections, messages and waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "written with struct update syntax"
+)]
+pub struct Limits {
+    /// The most client connections at once, WebSockets included; 10,000 by default.
+    ///
+    /// Above it clients wait in the listening socket's queue.
+    pub connections_max: usize,
+    /// The most bytes of a message's head, at least 8 KiB; 32 KiB by default.
+    ///
+    /// A longer request is answered 431, a longer response 502.
+    pub head_bytes_max: usize,
+    /// How long a client may take to send a request's head, and stay idle between two requests; 30 s by default.
+    pub head_timeout: Duration,
+    /// How long connecting to a backend may take; 1 s by default.
+    ///
+    /// A backend in the same data centre answers in milliseconds, and the next one may take over at once.
+    pub connect_timeout: Duration,
+    /// How long a backend may be silent before the head of its answer, and a client in the
+    /// middle of its request's body; 60 s by default.
+    pub answer_timeout: Duration,
+    /// The most idle connections each worker keeps to each backend; 64 by default.
+    pub idle_per_backend_max: usize,
+    /// How long an idle connection to a backend is kept; 4 s by default.
+    ///
+    /// Shorter than the shortest common default of web servers (5 s, Node), so that it is nearly always the
+    /// gateway that closes, and a request seldom meets a connection that is about to go.
+    pub idle_timeout: Duration,
+    /// How long requests in flight may take to finish once the gateway stops; 10 s by default.
+    pub stop_timeout: Duration,
+}
+
+/// The least value of [`Limits::head_bytes_max`], below which common requests would not fit.
+pub(crate) const HEAD_BYTES_LEAST: usize = 8 * 1024;
+
+// === impl Limits ===
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 10_000,
+            head_bytes_max: 32 * 1024,
+            head_timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(1),
+            answer_timeout: Duration::from_secs(60),
+            idle_per_backend_max: 64,
+            idle_timeout: Duration::from_secs(4),
+            stop_timeout: Duration::from_secs(10),
+        }
+    }
+}
