@@ -1,13 +1,21 @@
 //! The two bodies that stream through the gateway, frame by frame, each pulled only as fast as its receiver reads.
 
+use std::error::Error;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 
+use tokio::time::{Sleep, sleep};
+
+use crate::forwarded::strip_trailers;
 use crate::upstream::Lease;
+
+/// Why a body ended before its end.
+type BodyError = Box<dyn Error + Send + Sync>;
 
 /// The body of a request on its way to a backend.
 #[derive(Debug)]
@@ -18,6 +26,7 @@ pub(crate) enum RequestBody {
     Streaming {
         body: Incoming,
         progress: Arc<Progress>,
+        silence: Silence,
     },
 }
 
@@ -35,21 +44,33 @@ pub(crate) enum AnswerBody {
     Backend {
         body: Incoming,
         lease: Option<Lease>,
+        silence: Silence,
     },
     /// The gateway's own.
     Text(Option<Bytes>),
 }
 
+/// How long nothing has come.
+#[derive(Debug)]
+pub(crate) struct Silence {
+    timeout: Duration,
+    /// Begun when first there was nothing to read, which for most bodies never happens.
+    waited: Option<Pin<Box<Sleep>>>,
+    /// Whether something came since `waited` was begun.
+    moved: bool,
+}
+
 // === impl RequestBody ===
 
 impl RequestBody {
-    pub(crate) fn new(body: Incoming) -> Self {
+    pub(crate) fn new(body: Incoming, silence_timeout: Duration) -> Self {
         if body.is_end_stream() {
             return Self::Empty;
         }
         Self::Streaming {
             body,
             progress: Arc::default(),
+            silence: Silence::new(silence_timeout),
         }
     }
 
@@ -63,16 +84,21 @@ impl RequestBody {
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Self::Streaming { body, progress } = self.get_mut() else {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Self::Streaming {
+            body,
+            progress,
+            silence,
+        } = self.get_mut()
+        else {
             return Poll::Ready(None);
         };
-        let frame = Pin::new(body).poll_frame(context);
+        let frame = silence.poll_frame(body, context);
         // The body is asked only while there is room for more on the way to the backend.
         let awaits_client = frame.is_pending();
         progress
@@ -112,6 +138,42 @@ impl Progress {
     }
 }
 
+// === impl Silence ===
+
+impl Silence {
+    pub(crate) fn new(timeout: Duration) -> Self {
+        Self {
+            timeout,
+            waited: None,
+            moved: false,
+        }
+    }
+
+    /// Takes the next frame, or an error when nothing has come for too long.
+    fn poll_frame(
+        &mut self,
+        body: &mut Incoming,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Poll::Ready(frame) = Pin::new(body).poll_frame(context) {
+            self.moved = true;
+            let frame = frame.map(|frame| frame.map(believable).map_err(BodyError::from));
+            return Poll::Ready(frame);
+        }
+        loop {
+            let waited = self.waited.get_or_insert_with(|| {
+                self.moved = false;
+                Box::pin(sleep(self.timeout))
+            });
+            ready!(waited.as_mut().poll(context));
+            self.waited = None;
+            if !self.moved {
+                return Poll::Ready(Some(Err("nothing came for too long".into())));
+            }
+        }
+    }
+}
+
 // === impl AnswerBody ===
 
 impl AnswerBody {
@@ -122,15 +184,19 @@ impl AnswerBody {
 
 impl Body for AnswerBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match self.get_mut() {
-            Self::Backend { body, lease } => {
-                let frame = ready!(Pin::new(body).poll_frame(context));
+            Self::Backend {
+                body,
+                lease,
+                silence,
+            } => {
+                let frame = ready!(silence.poll_frame(body, context));
                 match &frame {
                     // Only this tells that a body of unknown length is whole. Nothing follows
                     // trailers, so after them nobody asks.
@@ -167,11 +233,22 @@ impl Drop for AnswerBody {
     fn drop(&mut self) {
         // A body that was dropped before its end leaves the rest of it on the
         // connection: dropping the lease closes that connection.
-        if let Self::Backend { body, lease } = self
+        if let Self::Backend { body, lease, .. } = self
             && body.is_end_stream()
         {
             give_back(lease);
         }
+    }
+}
+
+/// Takes out of trailers what must not come that late.
+fn believable(frame: Frame<Bytes>) -> Frame<Bytes> {
+    match frame.into_trailers() {
+        Ok(mut trailers) => {
+            strip_trailers(&mut trailers);
+            Frame::trailers(trailers)
+        }
+        Err(frame) => frame,
     }
 }
 

@@ -18,6 +18,7 @@
 //!
 //! - `listen`: threads, accepting, stopping
 //! - `worker`: the connections of one thread
+//! - `client_io`, `guard`: what is read from a client before hyper sees it
 //! - `proxy`: one request from head to answer, and when it is tried again
 //! - `forwarded`: which header fields pass, and what is said about the client
 //! - `backends`: the shared pool; who is chosen is decided in [`anynode_core::balance`]
@@ -27,6 +28,9 @@
 
 mod listen;
 mod worker;
+
+mod client_io;
+mod guard;
 
 mod proxy;
 

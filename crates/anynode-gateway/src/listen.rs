@@ -105,6 +105,7 @@ impl Gateway {
             threads: Vec::new(),
         };
         let mut inboxes = Vec::new();
+        let trusted_proxies: Arc<[_]> = config.trusted_proxies.as_slice().into();
         for _ in 0..workers(&config) {
             let (sender, accepted) = mpsc::unbounded_channel();
             let share = Arc::default();
@@ -114,6 +115,8 @@ impl Gateway {
                     backends: backends.clone(),
                     upstream: Upstream::new(backends.clone(), clock, config.limits),
                     after_silence: config.after_silence,
+                    trusted_proxies: Arc::clone(&trusted_proxies),
+                    limits: config.limits,
                 },
                 limits: config.limits,
                 accepted,

@@ -2,16 +2,21 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use anynode_core::balance::AddressPrefix;
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING};
+use hyper::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue, RETRY_AFTER,
+    TRANSFER_ENCODING,
+};
 use hyper::http::uri::{Authority, PathAndQuery};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 
 use crate::backends::Backends;
-use crate::body::{AnswerBody, RequestBody};
-use crate::config::AfterSilence;
-use crate::forwarded;
+use crate::body::{AnswerBody, RequestBody, Silence};
+use crate::config::{AfterSilence, Limits};
+use crate::forwarded::{self, Client, check_authority};
 use crate::upgrade;
 use crate::upstream::{Lease, Outcome, Upstream, Via};
 use crate::worker::OpenConnection;
@@ -22,6 +27,8 @@ pub(crate) struct Proxy {
     pub(crate) backends: Backends,
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) after_silence: AfterSilence,
+    pub(crate) trusted_proxies: Arc<[AddressPrefix]>,
+    pub(crate) limits: Limits,
 }
 
 /// Why a request is answered by the gateway itself.
@@ -31,6 +38,10 @@ pub(crate) struct Proxy {
 enum Refusal {
     /// No host, more than one, or one that is no authority.
     BadHost,
+    /// A target that is neither a path nor a URL.
+    BadTarget,
+    /// A target longer than the limit.
+    TargetTooLong,
     /// A method that would make the gateway a tunnel or a mirror.
     Method,
     /// A transfer coding besides `chunked`, which the gateway could only pass on undecoded and unnamed.
@@ -51,11 +62,11 @@ impl Proxy {
     /// Answers one request, by a backend if one can be reached.
     pub(crate) async fn answer(
         &self,
-        client: SocketAddr,
+        peer: SocketAddr,
         open: &Arc<OpenConnection>,
         request: Request<Incoming>,
     ) -> Response<AnswerBody> {
-        match self.pass(client, open, request).await {
+        match self.pass(peer, open, request).await {
             Ok(response) => response,
             Err(refusal) => refusal.into_response(),
         }
@@ -63,20 +74,29 @@ impl Proxy {
 
     async fn pass(
         &self,
-        client: SocketAddr,
+        peer: SocketAddr,
         open: &Arc<OpenConnection>,
         mut request: Request<Incoming>,
     ) -> Result<Response<AnswerBody>, Refusal> {
         check_method(request.method())?;
         check_transfer_coding(request.headers())?;
+        check_target(request.uri(), self.limits.target_bytes_max)?;
         let host = host_of(&request)?;
+        let client = Client::of(request.headers(), peer, &self.trusted_proxies);
         let websocket = upgrade::asked_for(&mut request);
 
-        let mut request = for_backend(request, client, &host);
+        let mut request = for_backend(request, &client, &host, self.limits.silence_timeout);
         if websocket.is_some() {
             upgrade::mark(request.headers_mut());
         }
         let (mut response, lease) = self.forward(request).await?;
+        if let Err(refusal) = check_answer(&response) {
+            if cfg!(planted = "reused_after_doubt") {
+                lease.give_back();
+            }
+            // Without its lease the connection is closed: who knows what else comes over it.
+            return Err(refusal);
+        }
 
         let is_websocket = upgrade::is_websocket(response.headers());
         forwarded::strip_hop_by_hop(response.headers_mut());
@@ -85,12 +105,19 @@ impl Proxy {
             return Ok(response.map(|body| AnswerBody::Backend {
                 body,
                 lease: Some(lease),
+                silence: Silence::new(self.limits.silence_timeout),
             }));
         }
         let client_side = websocket
             .filter(|_| is_websocket)
             .ok_or(Refusal::NoAnswer)?;
-        upgrade::tunnel(client_side, &mut response, Arc::clone(open));
+        let silence_timeout = self.limits.silence_timeout;
+        upgrade::tunnel(
+            client_side,
+            &mut response,
+            Arc::clone(open),
+            silence_timeout,
+        );
         upgrade::mark(response.headers_mut());
         Ok(response.map(|_| AnswerBody::Text(None)))
     }
@@ -159,15 +186,52 @@ fn check_method(method: &Method) -> Result<(), Refusal> {
 
 /// Refuses a body that is coded more than once.
 ///
-/// Framing itself is hyper's: it refuses differing lengths and a last coding other than `chunked`, and where
-/// both a length and `chunked` are given it drops the length and closes after the answer (RFC 9112, 6.1).
+/// What is unclear about lengths the [guard](crate::guard) has refused before.
 fn check_transfer_coding(headers: &HeaderMap) -> Result<(), Refusal> {
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    match (codings.next(), codings.next()) {
-        (None, _) => Ok(()),
-        (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+    match only(headers, &TRANSFER_ENCODING) {
+        None => Ok(()),
+        Some(Ok(only)) if only.eq_ignore_ascii_case(b"chunked") => Ok(()),
         _ => Err(Refusal::TransferCoding),
     }
+}
+
+/// Refuses a target that is too long or none of those a request may have (RFC 9112, 3.2).
+fn check_target(uri: &Uri, bytes_max: usize) -> Result<(), Refusal> {
+    let authority = uri
+        .authority()
+        .map_or(0, |authority| authority.as_str().len());
+    let path = uri.path_and_query().map_or("", PathAndQuery::as_str);
+    if authority + path.len() > bytes_max {
+        return Err(Refusal::TargetTooLong);
+    }
+    match (uri.scheme_str(), uri.authority()) {
+        (None, None) if path.starts_with('/') || path == "*" => Ok(()),
+        (Some("http" | "https"), Some(_)) => Ok(()),
+        _ => Err(Refusal::BadTarget),
+    }
+}
+
+/// Refuses an answer of which two readers could see different ends.
+fn check_answer(response: &Response<Incoming>) -> Result<(), Refusal> {
+    let length = only(response.headers(), &CONTENT_LENGTH);
+    let coding = only(response.headers(), &TRANSFER_ENCODING);
+    let is_length = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    match (length, coding) {
+        (None, None) => Ok(()),
+        (Some(Ok(length)), None) if is_length(length) => Ok(()),
+        (None, Some(Ok(coding))) if coding.eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err(Refusal::NoAnswer),
+    }
+}
+
+/// A field occurs more than once.
+struct Repeated;
+
+/// Returns the one value of a field.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Result<&'a [u8], Repeated>> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next()?.as_bytes();
+    Some(values.next().map_or(Ok(first), |_| Err(Repeated)))
 }
 
 /// Returns the one authority the request is for; that of an absolute target wins (RFC 9112, 3.2.2).
@@ -177,31 +241,23 @@ fn host_of(request: &Request<Incoming>) -> Result<HeaderValue, Refusal> {
         return Err(Refusal::BadHost);
     };
     if let Some(authority) = request.uri().authority() {
-        check_authority(authority)?;
+        check_authority(authority).ok_or(Refusal::BadHost)?;
         return HeaderValue::from_str(authority.as_str()).map_err(|_| Refusal::BadHost);
     }
     let authority = Authority::try_from(host.as_bytes()).map_err(|_| Refusal::BadHost)?;
-    check_authority(&authority)?;
+    check_authority(&authority).ok_or(Refusal::BadHost)?;
     Ok(host.clone())
-}
-
-/// Refuses user information and anything that would end a quoted string.
-fn check_authority(authority: &Authority) -> Result<(), Refusal> {
-    let text = authority.as_str();
-    if text.is_ascii() && !text.contains(['@', '"', '\\']) {
-        return Ok(());
-    }
-    Err(Refusal::BadHost)
 }
 
 fn for_backend(
     request: Request<Incoming>,
-    client: SocketAddr,
+    client: &Client,
     host: &HeaderValue,
+    silence_timeout: Duration,
 ) -> Request<RequestBody> {
     let (mut parts, body) = request.into_parts();
     forwarded::prepare_request(&mut parts.headers, client, host);
-    let mut request = Request::new(RequestBody::new(body));
+    let mut request = Request::new(RequestBody::new(body, silence_timeout));
     *request.method_mut() = parts.method;
     *request.uri_mut() = origin_form(parts.uri);
     *request.headers_mut() = parts.headers;
@@ -223,6 +279,14 @@ impl Refusal {
     fn into_response(self) -> Response<AnswerBody> {
         let (status, text) = match self {
             Self::BadHost => (StatusCode::BAD_REQUEST, "the request names no valid host\n"),
+            Self::BadTarget => (
+                StatusCode::BAD_REQUEST,
+                "the request's target is neither a path nor a URL\n",
+            ),
+            Self::TargetTooLong => (
+                StatusCode::URI_TOO_LONG,
+                "the request's target is too long\n",
+            ),
             Self::Method => (StatusCode::NOT_IMPLEMENTED, "this method is not served\n"),
             Self::TransferCoding => (
                 StatusCode::NOT_IMPLEMENTED,
@@ -249,8 +313,15 @@ impl Refusal {
             CONTENT_TYPE,
             HeaderValue::from_static("text/plain; charset=utf-8"),
         );
-        if self == Self::NoBackend {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        match self {
+            Self::NoBackend => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            Self::NoAnswer => {}
+            // What is in doubt about this request is in doubt about what comes after it.
+            _ => {
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            }
         }
         response
     }

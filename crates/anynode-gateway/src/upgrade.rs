@@ -2,20 +2,31 @@
 //!
 //! No other protocol may be switched to, so that nobody leaves HTTP unseen (RUSTSEC-2026-0033 is such a case).
 
+use std::io;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use hyper::body::{Body, Incoming};
 use hyper::header::{CONNECTION, HeaderValue, UPGRADE};
-use hyper::upgrade::OnUpgrade;
+use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper::{HeaderMap, Method, Request, Response, Version};
 use hyper_util::rt::TokioIo;
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::time::timeout;
 use tracing::debug;
 
+use crate::client_io::ClientIo;
 use crate::forwarded::list_contains;
 use crate::worker::OpenConnection;
 
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
+
+/// The bytes on their way in each direction of a WebSocket, besides what the kernel holds.
+const TUNNEL_BUFFER_BYTES: usize = 8 * 1024;
 
 /// Returns the client's side of a WebSocket handshake, `None` for any other request.
 pub(crate) fn asked_for(request: &mut Request<Incoming>) -> Option<OnUpgrade> {
@@ -41,24 +52,78 @@ pub(crate) fn is_websocket(headers: &HeaderMap) -> bool {
 }
 
 /// Passes bytes both ways once both sides have switched; the client's connection counts as open until then.
+///
+/// It ends when both sides have ended, or when nothing came from either for `idle_timeout`.
 pub(crate) fn tunnel(
     client: OnUpgrade,
     response: &mut Response<Incoming>,
     open: Arc<OpenConnection>,
+    idle_timeout: Duration,
 ) {
     let backend = hyper::upgrade::on(response);
     tokio::spawn(async move {
         let _open = open;
-        let (client, backend) = match tokio::try_join!(client, backend) {
-            Ok(sides) => sides,
-            Err(error) => {
-                debug!(%error, "a websocket was not switched to");
-                return;
-            }
-        };
-        let (mut client, mut backend) = (TokioIo::new(client), TokioIo::new(backend));
-        if let Err(error) = copy_bidirectional(&mut client, &mut backend).await {
-            debug!(%error, "a websocket ended");
+        match tokio::try_join!(client, backend) {
+            Ok((client, backend)) => pass(client, backend, idle_timeout).await,
+            Err(error) => debug!(%error, "a websocket was not switched to"),
         }
     });
+}
+
+async fn pass(client: Upgraded, backend: Upgraded, idle_timeout: Duration) {
+    let client = client
+        .downcast::<TokioIo<ClientIo>>()
+        .expect("a worker serves no other connections");
+    let backend = backend
+        .downcast::<TokioIo<TcpStream>>()
+        .expect("a backend is reached by no other connections");
+    // A client waits for the handshake's answer (RFC 6455, 4.1). One that does not may have meant its
+    // bytes for a reader that sees a request in them.
+    if !client.read_buf.is_empty() {
+        debug!("a client spoke before its websocket was switched to");
+        return;
+    }
+    let mut client = client.io.into_inner().into_stream();
+    let (mut backend, early) = (backend.io.into_inner(), backend.read_buf);
+    if client.write_all(&early).await.is_err() {
+        return;
+    }
+    let moved = AtomicU64::new(0);
+    let (mut client_reads, mut client_writes) = client.split();
+    let (mut backend_reads, mut backend_writes) = backend.split();
+    let passing = async {
+        tokio::try_join!(
+            pump(&mut client_reads, &mut backend_writes, &moved),
+            pump(&mut backend_reads, &mut client_writes, &moved),
+        )
+    };
+    let mut passing = pin!(passing);
+    loop {
+        let before = moved.load(Ordering::Relaxed);
+        match timeout(idle_timeout, passing.as_mut()).await {
+            Ok(Ok(_)) => return,
+            Ok(Err(error)) => return debug!(%error, "a websocket ended"),
+            Err(_elapsed) if moved.load(Ordering::Relaxed) == before => {
+                return debug!("a websocket was idle for too long");
+            }
+            Err(_elapsed) => {}
+        }
+    }
+}
+
+/// Passes bytes one way until their end, and that on.
+async fn pump(
+    from: &mut ReadHalf<'_>,
+    to: &mut WriteHalf<'_>,
+    moved: &AtomicU64,
+) -> io::Result<()> {
+    let mut buffer = vec![0; TUNNEL_BUFFER_BYTES];
+    loop {
+        let length = from.read(&mut buffer).await?;
+        if length == 0 {
+            return to.shutdown().await;
+        }
+        to.write_all(&buffer[..length]).await?;
+        moved.fetch_add(1, Ordering::Relaxed);
+    }
 }

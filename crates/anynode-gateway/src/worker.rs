@@ -13,7 +13,9 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
+use crate::client_io::ClientIo;
 use crate::config::Limits;
+use crate::guard::Guard;
 use crate::proxy::Proxy;
 use crate::upstream::BUFFER_BYTES_MAX;
 
@@ -110,6 +112,8 @@ impl Connection {
         if stream.set_nodelay(true).is_err() {
             return;
         }
+        let guard = Guard::new(limits.head_bytes_max);
+        let io = ClientIo::new(stream, guard, limits.write_timeout);
         let service = service_fn(|request| {
             let (proxy, open, client) = (&self.proxy, &self.open, self.client);
             async move { Ok::<_, Infallible>(proxy.answer(client, open, request).await) }
@@ -119,7 +123,7 @@ impl Connection {
             .header_read_timeout(limits.head_timeout)
             .max_header_size(limits.head_bytes_max)
             .max_buf_size(BUFFER_BYTES_MAX.max(limits.head_bytes_max))
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(TokioIo::new(io), service)
             .with_upgrades();
         pin!(connection);
         let ended = tokio::select! {

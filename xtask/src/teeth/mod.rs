@@ -16,11 +16,11 @@ use crate::clock::Stopwatch;
 use crate::workspace::{Extent, Workspace};
 use build::Workshop;
 use checks::{Ending, Verdict};
-use plants::{PLANTS, Plant};
+use plants::{Plant, plants};
 
 /// The names of the plants, in the order of the table.
 pub(crate) fn plant_names() -> Vec<&'static str> {
-    PLANTS.iter().map(|plant| plant.name).collect()
+    plants().map(|plant| plant.name).collect()
 }
 
 /// Builds the named plants, or all, and ends with `caught N of N`.
@@ -70,7 +70,7 @@ fn selected(names: &[String]) -> Option<Vec<&'static Plant>> {
     }
     let is_selected =
         |plant: &&Plant| names.is_empty() || names.iter().any(|name| name == plant.name);
-    Some(PLANTS.iter().filter(is_selected).collect())
+    Some(plants().filter(is_selected).collect())
 }
 
 /// Runs every selected check on the code as it ships.

@@ -23,6 +23,8 @@ pub struct Limits {
     ///
     /// A longer request is answered 431, a longer response 502.
     pub head_bytes_max: usize,
+    /// The most bytes of a request's target, a longer one is answered 414; 8 KiB by default.
+    pub target_bytes_max: usize,
     /// How long a client may take to send a request's head, and stay idle between two requests; 30 s by default.
     pub head_timeout: Duration,
     /// How long connecting to a backend may take; 1 s by default.
@@ -32,6 +34,15 @@ pub struct Limits {
     /// How long a backend may be silent before the head of its answer, and a client in the
     /// middle of its request's body; 60 s by default.
     pub answer_timeout: Duration,
+    /// How long a client may take nothing of what is written to it; 60 s by default.
+    ///
+    /// Any byte it takes begins the time anew: a slow reader is served, one that does not read is cut.
+    pub write_timeout: Duration,
+    /// How long an answer that has begun, or a WebSocket, may be silent before it is cut; 1 h by default.
+    ///
+    /// Long, because chats and server-sent events are often silent; not endless, because a peer that lost
+    /// its power says nothing either. It is cut after this time at the earliest and twice of it at the latest.
+    pub silence_timeout: Duration,
     /// The most idle connections each worker keeps to each backend; 64 by default.
     pub idle_per_backend_max: usize,
     /// How long an idle connection to a backend is kept; 4 s by default.
@@ -53,9 +64,12 @@ impl Default for Limits {
         Self {
             connections_max: 10_000,
             head_bytes_max: 32 * 1024,
+            target_bytes_max: 8 * 1024,
             head_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(1),
             answer_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(60),
+            silence_timeout: Duration::from_secs(60 * 60),
             idle_per_backend_max: 64,
             idle_timeout: Duration::from_secs(4),
             stop_timeout: Duration::from_secs(10),

@@ -168,6 +168,29 @@ async fn an_answer_that_is_not_http_is_502_and_the_request_is_not_sent_again() {
 }
 
 #[tokio::test]
+async fn a_connection_over_which_a_doubtful_answer_came_is_not_used_again() {
+    for head in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 0, 0\r\n\r\n",
+        "HTTP/1.1 304 Not Modified\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ] {
+        let node = Node::writing(head.as_bytes().to_vec()).await;
+        let mut config = config(&[&node]);
+        config.workers = NonZeroUsize::new(1);
+        let gateway = start(config);
+        let mut client = Client::connect(&gateway).await;
+        for _ in 0..3 {
+            assert_eq!(
+                client.get("/").await.status,
+                StatusCode::BAD_GATEWAY,
+                "{head}"
+            );
+        }
+        assert_eq!(node.connections(), 3, "{head}");
+    }
+}
+
+#[tokio::test]
 async fn without_any_backend_the_answer_is_503_and_names_no_address() {
     let mut config = config(&[]);
     let dead = refusing().await;
