@@ -1,9 +1,15 @@
 //! The commands of the program and their flags.
 
+mod sessions;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+
+pub(crate) use self::sessions::{
+    ID_CHARS, List, Place, Revoke, RevokeUser, Sessions, Show, Users, handles_last,
+};
 
 /// The session tier of a horizontally scaled web application: any node can serve any request.
 ///
@@ -13,8 +19,15 @@ use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
     name = "anynode",
     version,
     args_conflicts_with_subcommands = true,
-    after_help = "ANYNODE_LOG=error|warn|info|debug|trace says how much is logged on stderr; \
-                  errors by default."
+    after_help = "\
+ANYNODE_LOG=off|error|warn|info|debug|trace says how much is logged on stderr; errors by default.
+
+Exit codes: 0 done, 1 something failed or is not there, 2 called or configured wrongly.
+
+Examples:
+  anynode
+  anynode sessions list --store sqlite:sessions.db --user ada
+  anynode users revoke --store sqlite:sessions.db ada"
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -34,6 +47,15 @@ pub(crate) enum Command {
     /// `kill -9` too, so does the node. SIGTERM stops it as well, once it has answered what it
     /// was asked.
     Node(Node),
+    /// Lists, shows and ends sessions in a store.
+    #[command(subcommand)]
+    Sessions(Sessions),
+    /// Ends all sessions of a user in a store.
+    #[command(subcommand)]
+    Users(Users),
+    /// Prints completions for a shell.
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions(Completions),
 }
 
 #[derive(Debug, Args)]
@@ -89,6 +111,26 @@ pub(crate) struct Node {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", value_parser = loopback)]
     pub(crate) listen: SocketAddr,
 }
+
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell that is to complete our commands.
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: ShellName,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ShellName {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+const COMPLETIONS_HELP: &str = "\
+Examples:
+  anynode completions bash > ~/.local/share/bash-completion/completions/anynode
+  anynode completions zsh > ~/.zfunc/_anynode
+  anynode completions fish > ~/.config/fish/completions/anynode.fish";
 
 /// How the store's URL reaches a node: other users may read the arguments of a process, but not its environment.
 pub(crate) const STORE_VARIABLE: &str = "ANYNODE_STORE";

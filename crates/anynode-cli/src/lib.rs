@@ -9,7 +9,9 @@
 //! - `up`: the fleet of `anynode up`: gateway, nodes that are restarted, and what is printed
 //! - `node`: one web server, from its first line to its parent's death
 //! - `sample`: the application that every node serves, on nothing but the public API of [`anynode`]
-//! - `store`, `stop`, `log`, `misuse`: the store's URL, signals, log lines, exit code 2
+//! - `sessions`: what an operator sees of sessions, and how they end them
+//! - `completions`: for shells
+//! - `store`, `stop`, `log`, `print`, `misuse`: the store's URL, signals, log lines, stdout, exit code 2
 
 mod args;
 
@@ -19,8 +21,13 @@ mod node;
 
 mod sample;
 
+mod sessions;
+
+mod completions;
+
 mod log;
 mod misuse;
+mod print;
 mod stop;
 mod store;
 
@@ -34,6 +41,7 @@ use tokio::runtime::Builder;
 
 use self::args::{Cli, Command};
 use self::misuse::Misuse;
+use self::print::NobodyReads;
 
 /// Runs the command that the arguments name, and returns the exit code of the process.
 ///
@@ -46,7 +54,7 @@ use self::misuse::Misuse;
 /// anynode_cli::run(["anynode".into(), "--help".into()]);
 /// ```
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match Cli::try_parse_from(args::handles_last(arguments)) {
         Ok(cli) => cli,
         Err(error) => {
             // Nobody may be reading; the exit code says the same.
@@ -56,6 +64,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match perform(cli) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<NobodyReads>() => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(io::stderr(), "anynode: {error:#}");
             let is_misuse = error.downcast_ref::<Misuse>().is_some();
@@ -72,6 +81,9 @@ fn perform(cli: Cli) -> Result<(), Error> {
         Some(Command::Up(up)) => runtime.block_on(up::run(up)),
         None => runtime.block_on(up::run(cli.up)),
         Some(Command::Node(node)) => runtime.block_on(node::run(node)),
+        Some(Command::Sessions(command)) => runtime.block_on(sessions::run(command)),
+        Some(Command::Users(command)) => runtime.block_on(sessions::run_users(command)),
+        Some(Command::Completions(of)) => completions::run(&of),
     };
     // What still runs may be waiting for somebody who has gone.
     runtime.shutdown_background();

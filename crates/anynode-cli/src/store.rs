@@ -34,7 +34,20 @@ const BUILT_IN: &[&str] = &[
 /// [`Misuse`] when the URL names no store of this program or one that is set up wrongly.
 pub(crate) async fn open(url: &str) -> Result<Arc<dyn Store>, Error> {
     check_scheme(url)?;
-    match anynode::store::open(url).await {
+    judged(anynode::store::open(url).await)
+}
+
+/// Opens a store that is there already, and makes none.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) async fn open_existing(url: &str) -> Result<Arc<dyn Store>, Error> {
+    check_scheme(url)?;
+    judged(anynode::store::open_existing(url).await)
+}
+
+fn judged(opened: Result<Arc<dyn Store>, anynode::core::Error>) -> Result<Arc<dyn Store>, Error> {
+    match opened {
         Ok(store) => Ok(store),
         Err(error) if error.kind() == ErrorKind::Config => {
             Err(Misuse(format!("--store: {error}")).into())

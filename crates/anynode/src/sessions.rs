@@ -36,6 +36,8 @@ pub struct Sessions {
 pub struct SessionInfo {
     /// The public name, to end it by.
     pub handle: Handle,
+    /// Whose it is; `None` while nobody has logged in.
+    pub user: Option<UserId>,
     /// When it was created, by the store's clock.
     pub created_at: Timestamp,
     /// When its user last proved who they are.
@@ -140,6 +142,15 @@ impl AdminSessions {
         page(&self.store, user, after, None).await
     }
 
+    /// One live session, whoever's it is; `None` when it has ended or never was.
+    ///
+    /// # Errors
+    /// [`SessionError::Store`].
+    pub async fn find(&self, handle: Handle) -> Result<Option<SessionInfo>, SessionError> {
+        let live = self.store.load(&handle).await?;
+        Ok(live.map(|live| info(&live, None)))
+    }
+
     /// Ends one session, whoever's it is.
     ///
     /// # Errors
@@ -178,6 +189,7 @@ fn info(live: &Live, current: Option<Handle>) -> SessionInfo {
     let record = &live.record;
     SessionInfo {
         handle: record.handle,
+        user: record.user().cloned(),
         created_at: record.created_at,
         authenticated_at: record.authenticated_at,
         idle_left: live.idle_deadline.since(live.now),

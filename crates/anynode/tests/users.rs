@@ -139,8 +139,11 @@ async fn s_11_an_administrator_ends_any_session() {
     let ada = UserId::new("ada").expect("a name");
     assert_eq!(admin.list(&ada, None).await.expect("memory").0.len(), 2);
     let handle: Handle = handle.parse().expect("a handle");
+    let found = admin.find(handle).await.expect("memory").expect("is alive");
+    assert_eq!((found.handle, found.user), (handle, Some(ada.clone())));
     let revoked = admin.revoke(handle).await.expect("memory");
     assert_eq!(revoked.effect, Effect::Session);
+    assert_eq!(admin.find(handle).await.expect("memory"), None);
     assert_eq!(user_of(&node, &phone).await, "nobody");
     assert_eq!(user_of(&node, &laptop).await, "ada");
     admin.revoke_user(&ada).await.expect("memory");

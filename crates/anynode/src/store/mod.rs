@@ -33,10 +33,41 @@ use anynode_core::{
     reason = "stores over the network are opened by the same call"
 )]
 pub async fn open(url: &str) -> Result<Arc<dyn Store>> {
-    let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
-    match scheme {
+    match scheme(url)? {
         #[cfg(feature = "sqlite")]
-        "sqlite" => Ok(Arc::new(sqlite::SqliteStore::open(url)?)),
+        Scheme::Sqlite => Ok(Arc::new(sqlite::SqliteStore::open(url)?)),
+    }
+}
+
+/// Opens the store that a URL names, as [`open`], but never makes one: for tools that look into
+/// a store.
+///
+/// # Errors
+/// As [`open`], and `Config` when there is no such store yet.
+#[expect(
+    clippy::unused_async,
+    reason = "stores over the network are opened by the same call"
+)]
+pub async fn open_existing(url: &str) -> Result<Arc<dyn Store>> {
+    match scheme(url)? {
+        #[cfg(feature = "sqlite")]
+        Scheme::Sqlite => {
+            let options = sqlite::SqliteStore::options().with_existing_file();
+            Ok(Arc::new(options.open(url)?))
+        }
+    }
+}
+
+/// The stores that are built in.
+enum Scheme {
+    #[cfg(feature = "sqlite")]
+    Sqlite,
+}
+
+fn scheme(url: &str) -> Result<Scheme> {
+    match url.split_once(':').map_or("", |(scheme, _)| scheme) {
+        #[cfg(feature = "sqlite")]
+        "sqlite" => Ok(Scheme::Sqlite),
         #[cfg(not(feature = "sqlite"))]
         "sqlite" => Err(refused("sqlite: needs the feature `sqlite` of anynode")),
         // What follows the scheme may hold a password, so the URL is never repeated.

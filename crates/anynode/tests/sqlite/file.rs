@@ -28,6 +28,26 @@ async fn a_file_that_is_opened_again_has_everything() {
     assert_eq!(again.expect("answers"), Some(live));
 }
 
+#[tokio::test]
+async fn a_tool_finds_a_store_and_makes_none() {
+    let scene = Scene::new();
+    let url = format!("sqlite:{}", scene.path().display());
+    let error = store::open_existing(&url).await.expect_err("not there");
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(!scene.path().exists(), "nothing was made");
+    let path = scene.path();
+    let directory = path.parent().expect("has one").display();
+    let error = store::open_existing(&format!("sqlite:{directory}")).await;
+    assert_eq!(error.expect_err("a directory").kind(), ErrorKind::Config);
+
+    let live = created(&scene.store(), &draft_of("ada")).await;
+    store::open_existing(&url).await.expect("is there");
+    let found = scene.options().with_existing_file().open(scene.path());
+    let found = found.expect("is there");
+    let again = found.load(&live.record.handle).await;
+    assert_eq!(again.expect("answers"), Some(live));
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn every_file_is_its_owners_alone() {

@@ -30,6 +30,13 @@ pub(super) enum Role {
     Write,
 }
 
+/// What is done about a file that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Missing {
+    Make,
+    Refuse,
+}
+
 /// More statements than the store has, so that each is prepared once on a connection.
 const STATEMENTS_CACHED: usize = 64;
 
@@ -43,10 +50,13 @@ const RECOVERY_MAX: Duration = Duration::from_secs(1);
 // === impl File ===
 
 impl File {
-    /// Opens the file, makes it if it is missing, and brings it up to date. Blocks for as long
-    /// as another process does the same, and no longer than `deadline`.
-    pub(super) fn open(path: &Path, deadline: Duration) -> Result<Self, Error> {
-        make(path)?;
+    /// Opens the file and brings it up to date. Blocks for as long as another process does the
+    /// same, and no longer than `deadline`.
+    pub(super) fn open(path: &Path, missing: Missing, deadline: Duration) -> Result<Self, Error> {
+        match missing {
+            Missing::Make => make(path)?,
+            Missing::Refuse => find(path)?,
+        }
         let file = Self {
             path: path.to_owned(),
         };
@@ -161,6 +171,19 @@ fn make(path: &Path) -> Result<(), Error> {
             Err(refused("the directory of the file does not exist").with_source(error))
         }
         Err(error) => Err(refused("the file cannot be made").with_source(error)),
+    }
+}
+
+/// Somebody else has to have made it: an operator who mistypes a path wants to hear of it, and
+/// not to find an empty store.
+fn find(path: &Path) -> Result<(), Error> {
+    match path.metadata() {
+        Ok(found) if found.is_file() => Ok(()),
+        Ok(_) => Err(refused("what is there is not a file")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(refused("there is no such file").with_source(error))
+        }
+        Err(error) => Err(refused("the file cannot be looked at").with_source(error)),
     }
 }
 

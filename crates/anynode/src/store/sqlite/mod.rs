@@ -102,7 +102,7 @@ impl SqliteStore {
     }
 
     fn start(path: &Path, options: SqliteOptions) -> Result<Self> {
-        let file = File::open(path, options.deadline)?;
+        let file = File::open(path, options.missing, options.deadline)?;
         let transactor = Transactor::new(file.clone(), options.bytes_max);
         let writer = Writer::start(transactor, &options)?;
         Ok(Self {

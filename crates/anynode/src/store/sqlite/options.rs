@@ -8,7 +8,10 @@ use std::{
 
 use anynode_core::{Clock, store::Result};
 
-use super::{SqliteStore, file::refused};
+use super::{
+    SqliteStore,
+    file::{Missing, refused},
+};
 use crate::SystemClock;
 
 /// What can be set before a SQLite store is opened.
@@ -32,6 +35,7 @@ pub struct SqliteOptions {
     pub(super) queue_max: usize,
     pub(super) group_max: usize,
     pub(super) bytes_max: Option<u64>,
+    pub(super) missing: Missing,
 }
 
 // === impl SqliteOptions ===
@@ -77,6 +81,14 @@ impl SqliteOptions {
         self
     }
 
+    /// Refuses a file that is not there, which by default is made: for tools that look into a
+    /// store and would not start one.
+    #[must_use]
+    pub fn with_existing_file(mut self) -> Self {
+        self.missing = Missing::Refuse;
+        self
+    }
+
     /// Opens the store: see [`SqliteStore::open`].
     ///
     /// # Errors
@@ -95,6 +107,7 @@ impl Default for SqliteOptions {
             queue_max: Self::QUEUE_MAX,
             group_max: Self::GROUP_MAX,
             bytes_max: None,
+            missing: Missing::Make,
         }
     }
 }

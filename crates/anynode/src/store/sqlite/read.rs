@@ -217,13 +217,14 @@ fn after(handle: Option<&Handle>) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::sqlite::{file::File, file::Role};
+    use crate::store::sqlite::file::{File, Missing, Role};
 
     /// What SQLite says it will do: `SEARCH` goes by an index, `SCAN` reads everything.
     fn plan(sql: &str) -> String {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("sessions.db");
-        let file = File::open(&path, std::time::Duration::from_secs(5)).expect("opens");
+        let file =
+            File::open(&path, Missing::Make, std::time::Duration::from_secs(5)).expect("opens");
         let db = file.connect(Role::Read).expect("connects");
         let mut statement = db
             .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))

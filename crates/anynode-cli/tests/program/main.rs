@@ -1,0 +1,13 @@
+//! The commands that operators use, as they use them: the real program, its output and exit codes.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../up/client.rs"]
+mod client;
+mod program;
+
+/// Shells accept the completions, and the help names every command.
+mod help;
+
+/// Sessions and users in a store that a real node writes.
+mod sessions;
