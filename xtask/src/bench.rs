@@ -4,24 +4,35 @@ use std::process::Command;
 
 use anyhow::{Context, Error};
 
-use crate::Outcome;
+use crate::workspace::{Extent, Workspace};
+use crate::{Outcome, bring};
 
 /// One benchmark: its name, and the package and target that it is.
 struct Bench {
     name: &'static str,
     package: &'static str,
+    /// What has to be brought before.
+    tools: &'static [&'static str],
     summary: &'static str,
 }
 
 const BENCHES: &[Bench] = &[
     Bench {
+        name: "gateway",
+        package: "anynode-gateway",
+        tools: &["haproxy", "nginx"],
+        summary: "the gateway beside other proxies (5 minutes; ROUNDS and WORKERS, or `instructions`)",
+    },
+    Bench {
         name: "middleware",
         package: "anynode",
+        tools: &[],
         summary: "what a session costs a request (5 minutes; a number of rounds may follow)",
     },
     Bench {
         name: "sqlite",
         package: "anynode",
+        tools: &[],
         summary: "direct reads and group commit against the alternatives",
     },
 ];
@@ -38,6 +49,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<Outcome, Error> {
         }
         return Ok(Outcome::Unusable);
     };
+    if !bench.tools.is_empty() {
+        bring::bring(&Workspace::load(Extent::Members)?, bench.tools)?;
+    }
     let status = Command::new(env!("CARGO"))
         .args(["bench", "--package", bench.package, "--bench", bench.name])
         .arg("--")
