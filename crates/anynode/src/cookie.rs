@@ -175,6 +175,16 @@ impl CookieConfig {
         }
     }
 
+    /// Another name, for an application beside another on one host. Default: `__Host-id`, or
+    /// `id` on loopback.
+    ///
+    /// # Errors
+    /// [`CookieError`] when the name is not a token or promises what the attributes do not keep.
+    pub fn with_name(mut self, name: impl Into<String>) -> Result<Self, CookieError> {
+        self.name = name.into();
+        self.checked()
+    }
+
     /// The name of the cookie.
     pub fn name(&self) -> &str {
         &self.name

@@ -7,7 +7,11 @@ use anynode_core::{
     UserId,
 };
 
-use crate::{error::SessionError, session::Session, timely::Timely};
+use crate::{
+    error::SessionError,
+    session::Session,
+    timely::{Tally, Timely},
+};
 
 /// All sessions of the user of one [`Session`], and of nobody else: who owns what is checked
 /// within each write, not before it.
@@ -40,6 +44,12 @@ pub struct SessionInfo {
     pub user: Option<UserId>,
     /// When it was created, by the store's clock.
     pub created_at: Timestamp,
+    /// When it was last used, as far as the store was told: uses within an eighth of the idle
+    /// timeout of one another are reported once. `None` when the absolute deadline is so near
+    /// that a use no longer moves anything.
+    pub last_used: Option<Timestamp>,
+    /// The store's clock when it answered: what the other times are to be compared with.
+    pub listed_at: Timestamp,
     /// When its user last proved who they are.
     pub authenticated_at: Option<Timestamp>,
     /// How long it goes on if it is not used.
@@ -80,8 +90,8 @@ impl Sessions {
         &self,
         after: Option<Handle>,
     ) -> Result<(Vec<SessionInfo>, Option<Handle>), SessionError> {
-        let store = &self.session.shared().store;
-        page(store, &self.user, after, Some(self.current)).await
+        let (store, tally) = (&self.session.shared().store, self.session.tally());
+        page(store, &self.user, after, Some(self.current), tally).await
     }
 
     /// Ends one of the user's sessions; `false` when it is not theirs or has ended already.
@@ -96,7 +106,10 @@ impl Sessions {
         let revoked = if handle == self.current {
             self.session.end_by(&revoke, &handle).await?
         } else {
-            self.session.shared().revoke(&revoke).await?
+            self.session
+                .shared()
+                .revoke(&revoke, self.session.tally())
+                .await?
         };
         Ok(revoked.effect != Effect::Nothing)
     }
@@ -107,7 +120,11 @@ impl Sessions {
     /// [`SessionError::Store`] when it is not certain; end them again.
     pub async fn revoke_others(&self) -> Result<Revoked, SessionError> {
         let revoke = Revoke::user_except(self.user.clone(), self.current, Cause::User);
-        Ok(self.session.shared().revoke(&revoke).await?)
+        Ok(self
+            .session
+            .shared()
+            .revoke(&revoke, self.session.tally())
+            .await?)
     }
 
     /// Ends all sessions of the user, this one too: log out everywhere.
@@ -139,7 +156,7 @@ impl AdminSessions {
         user: &UserId,
         after: Option<Handle>,
     ) -> Result<(Vec<SessionInfo>, Option<Handle>), SessionError> {
-        page(&self.store, user, after, None).await
+        page(&self.store, user, after, None, &Tally::default()).await
     }
 
     /// One live session, whoever's it is; `None` when it has ended or never was.
@@ -147,7 +164,7 @@ impl AdminSessions {
     /// # Errors
     /// [`SessionError::Store`].
     pub async fn find(&self, handle: Handle) -> Result<Option<SessionInfo>, SessionError> {
-        let live = self.store.load(&handle).await?;
+        let live = self.store.load(&handle, &Tally::default()).await?;
         Ok(live.map(|live| info(&live, None)))
     }
 
@@ -157,7 +174,7 @@ impl AdminSessions {
     /// [`SessionError::Store`] when it is not certain; end it again.
     pub async fn revoke(&self, handle: Handle) -> Result<Revoked, SessionError> {
         let revoke = Revoke::session(handle, Cause::Admin);
-        Ok(self.store.revoke(&revoke).await?)
+        Ok(self.store.revoke(&revoke, &Tally::default()).await?)
     }
 
     /// Ends all sessions of a user.
@@ -166,7 +183,7 @@ impl AdminSessions {
     /// [`SessionError::Store`] when it is not certain; end them again.
     pub async fn revoke_user(&self, user: &UserId) -> Result<Revoked, SessionError> {
         let revoke = Revoke::user(user.clone(), Cause::Admin);
-        Ok(self.store.revoke(&revoke).await?)
+        Ok(self.store.revoke(&revoke, &Tally::default()).await?)
     }
 }
 
@@ -175,12 +192,13 @@ async fn page(
     user: &UserId,
     after: Option<Handle>,
     current: Option<Handle>,
+    tally: &Tally,
 ) -> Result<(Vec<SessionInfo>, Option<Handle>), SessionError> {
     let page = Page {
         after,
         limit: Page::LIMIT_MAX,
     };
-    let Listing { sessions, next } = store.list(user, &page).await?;
+    let Listing { sessions, next } = store.list(user, &page, tally).await?;
     let sessions = sessions.iter().map(|live| info(live, current));
     Ok((sessions.collect(), next))
 }
@@ -191,6 +209,8 @@ fn info(live: &Live, current: Option<Handle>) -> SessionInfo {
         handle: record.handle,
         user: record.user().cloned(),
         created_at: record.created_at,
+        last_used: live.last_used(),
+        listed_at: live.now,
         authenticated_at: record.authenticated_at,
         idle_left: live.idle_deadline.since(live.now),
         absolute_left: record.deadline.since(live.now),

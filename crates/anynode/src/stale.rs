@@ -77,9 +77,9 @@ impl StaleCopies {
         generations.elder.retain(keep);
     }
 
-    /// The copy of a session, if it is young enough and the session has not expired since.
-    /// Its `now` is moved on to what the store's clock must say by now.
-    pub(crate) fn copy(&self, handle: &Handle, now: Duration) -> Option<Live> {
+    /// The copy of a session and when it was read, if it is young enough and the session has
+    /// not expired since. Its `now` is moved on to what the store's clock must say by now.
+    pub(crate) fn copy(&self, handle: &Handle, now: Duration) -> Option<(Live, Duration)> {
         let generations = self.generations();
         let copy = generations
             .young
@@ -89,7 +89,7 @@ impl StaleCopies {
         let mut live = copy.live.clone();
         live.now = live.now + age;
         let expired = live.idle_deadline <= live.now || live.record.deadline <= live.now;
-        (age <= self.age_max && !expired).then_some(live)
+        (age <= self.age_max && !expired).then_some((live, copy.read_at))
     }
 
     fn generations(&self) -> std::sync::MutexGuard<'_, Generations> {

@@ -1,6 +1,14 @@
 //! A store whose every call ends within a deadline and is counted.
 
-use std::{error, fmt, future::Future, sync::Arc, time::Duration};
+use std::{
+    error, fmt,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use anynode_core::{
     Create, Draft, Error, ErrorKind, Handle, Listing, Live, Page, Replace, Revoke, Revoked, Store,
@@ -15,6 +23,14 @@ use crate::clock::{boot_time, within};
 pub(crate) struct Timely {
     store: Arc<dyn Store>,
     limit: Duration,
+}
+
+/// What a request has asked of the store so far.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    calls: AtomicU32,
+    /// On the boot clock, in microseconds.
+    known_at: AtomicU64,
 }
 
 /// What a call that was cut off may have done.
@@ -39,19 +55,27 @@ impl Timely {
         &self.store
     }
 
-    pub(crate) async fn create(&self, draft: &Draft) -> Result<Create> {
+    pub(crate) async fn create(&self, draft: &Draft, tally: &Tally) -> Result<Create> {
         let call = self.store.create(draft);
-        self.call("create", CutOff::Perhaps, call).await
+        let call = self.call("create", CutOff::Perhaps, call);
+        tally.learning(call).await
     }
 
-    pub(crate) async fn load(&self, handle: &Handle) -> Result<Option<Live>> {
+    pub(crate) async fn load(&self, handle: &Handle, tally: &Tally) -> Result<Option<Live>> {
         let call = self.store.load(handle);
-        self.call("load", CutOff::Nothing, call).await
+        let call = self.call("load", CutOff::Nothing, call);
+        tally.learning(call).await
     }
 
-    pub(crate) async fn replace(&self, base: &Version, draft: &Draft) -> Result<Replace> {
+    pub(crate) async fn replace(
+        &self,
+        base: &Version,
+        draft: &Draft,
+        tally: &Tally,
+    ) -> Result<Replace> {
         let call = self.store.replace(base, draft);
-        self.call("replace", CutOff::Perhaps, call).await
+        let call = self.call("replace", CutOff::Perhaps, call);
+        tally.learning(call).await
     }
 
     pub(crate) async fn touch(&self, batch: &[Touch]) -> Result<()> {
@@ -59,12 +83,14 @@ impl Timely {
         self.call("touch", CutOff::Perhaps, call).await
     }
 
-    pub(crate) async fn revoke(&self, revoke: &Revoke) -> Result<Revoked> {
+    pub(crate) async fn revoke(&self, revoke: &Revoke, tally: &Tally) -> Result<Revoked> {
+        tally.count();
         let call = self.store.revoke(revoke);
         self.call("revoke", CutOff::Perhaps, call).await
     }
 
-    pub(crate) async fn list(&self, user: &UserId, page: &Page) -> Result<Listing> {
+    pub(crate) async fn list(&self, user: &UserId, page: &Page, tally: &Tally) -> Result<Listing> {
+        tally.count();
         let call = self.store.list(user, page);
         self.call("list", CutOff::Nothing, call).await
     }
@@ -94,6 +120,42 @@ impl Timely {
             let kind = error.kind().as_str();
             counter!("anynode_store_errors_total", "verb" => verb, "kind" => kind).increment(1);
             tracing::warn!(verb, error = %Causes(error), "store call failed");
+        }
+        answer
+    }
+}
+
+// === impl Tally ===
+
+impl Tally {
+    /// How many calls there were, whatever became of them.
+    pub(crate) fn calls(&self) -> u32 {
+        self.calls.load(Relaxed)
+    }
+
+    /// When the store was asked for what is known of the session, on the boot clock.
+    pub(crate) fn known_at(&self) -> Duration {
+        Duration::from_micros(self.known_at.load(Relaxed))
+    }
+
+    /// What is known of the session is what the store said then, to this request or another.
+    pub(crate) fn know_since(&self, asked_at: Duration) {
+        let micros = u64::try_from(asked_at.as_micros()).unwrap_or(u64::MAX);
+        self.known_at.store(micros, Relaxed);
+    }
+
+    fn count(&self) {
+        self.calls.fetch_add(1, Relaxed);
+    }
+
+    /// Counts a call whose answer tells how the session stands. What it says may have been
+    /// outdated the moment after it was asked, so that is its age.
+    async fn learning<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
+        self.count();
+        let asked_at = boot_time();
+        let answer = call.await;
+        if answer.is_ok() {
+            self.know_since(asked_at);
         }
         answer
     }

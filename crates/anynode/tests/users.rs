@@ -36,6 +36,8 @@ async fn handle(session: Session) -> Result<String, SessionError> {
 async fn list(session: Session) -> Result<String, SessionError> {
     let (sessions, _) = session.sessions().await?.list(None).await?;
     let lines = sessions.iter().map(|info| {
+        assert!(info.created_at <= info.listed_at);
+        assert!(info.last_used.is_some_and(|used| used <= info.listed_at));
         let mark = if info.is_current { "*" } else { "" };
         format!("{}{mark}", info.handle)
     });

@@ -142,6 +142,17 @@ pub struct Live {
     pub now: Timestamp,
 }
 
+// === impl Live ===
+
+impl Live {
+    /// When the session was last used, as far as the store was told. `None` when the absolute
+    /// deadline is the nearer one, because a use does not move that.
+    pub fn last_used(&self) -> Option<Timestamp> {
+        let is_told = self.idle_deadline < self.record.deadline;
+        is_told.then(|| self.idle_deadline.back(self.record.idle_timeout))
+    }
+}
+
 // === impl Record ===
 
 impl Record {

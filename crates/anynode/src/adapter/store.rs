@@ -26,6 +26,7 @@ use crate::{
     layer::Shared,
     random,
     session::fill,
+    timely::Tally,
 };
 
 /// A `tower_sessions::SessionStore` on any of our stores, for every version of tower-sessions
@@ -146,12 +147,12 @@ impl StoreAdapter {
         let user = self.login.user(&data)?;
         let mut draft = new_draft(&naming::session_id(id), user, expiry);
         fill(&self.config, &mut draft, &data)?;
-        let Some(live) = self.shared.create(&draft).await? else {
+        let Some(live) = self.shared.create(&draft, &Tally::default()).await? else {
             return Ok(None);
         };
         if before.is_some_and(|before| outdated(&before, &live)) {
             let revoke = Revoke::session(live.record.handle, Cause::Epoch);
-            self.shared.revoke(&revoke).await?;
+            self.shared.revoke(&revoke, &Tally::default()).await?;
             return Err(SessionError::Gone);
         }
         Ok(Some(self.lend(live, data.into())))
@@ -190,7 +191,11 @@ impl StoreAdapter {
         let (mut live, mut data) = (base.live.clone(), base.data.clone());
         for attempt in 0..REBASES_MAX {
             let draft = self.draft(&live.record, &delta.apply(&data)?, expiry)?;
-            match self.shared.replace(&live.record.version, &draft).await? {
+            match self
+                .shared
+                .replace(&live.record.version, &draft, &Tally::default())
+                .await?
+            {
                 Replace::Replaced(_) => return Ok(()),
                 Replace::Gone => return Err(SessionError::Gone),
                 Replace::Conflict(newer) => live = newer,
@@ -212,7 +217,7 @@ impl StoreAdapter {
         self.shared.maintain();
         let handle = naming::session_id(id).handle();
         let revoke = Revoke::session(handle, Cause::User);
-        if self.shared.revoke(&revoke).await?.effect != Effect::Nothing {
+        if self.shared.revoke(&revoke, &Tally::default()).await?.effect != Effect::Nothing {
             self.bases().ended(handle);
         }
         Ok(())
@@ -260,7 +265,11 @@ impl StoreAdapter {
     }
 
     async fn load(&self, id: &SessionId) -> Result<Option<Live>, SessionError> {
-        let live = self.shared.store.load(&id.handle()).await?;
+        let live = self
+            .shared
+            .store
+            .load(&id.handle(), &Tally::default())
+            .await?;
         Ok(live.filter(|live| {
             let record = &live.record;
             record.kind == Kind::Session && admit(record, &id.secret_hash(), live.now).is_some()

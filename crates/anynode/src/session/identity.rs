@@ -153,7 +153,7 @@ impl Session {
         handle: &Handle,
     ) -> Result<Revoked, SessionError> {
         let _gate = self.active().gate.lock().await;
-        let revoked = self.inner.shared.revoke(revoke).await?;
+        let revoked = self.inner.shared.revoke(revoke, self.tally()).await?;
         if let Some(stale) = &self.inner.shared.stale {
             stale.forget(handle);
         }

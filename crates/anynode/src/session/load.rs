@@ -64,7 +64,7 @@ impl Session {
     async fn load(&self, id: SessionId) -> Base {
         let (shared, asked_at) = (&self.inner.shared, boot_time());
         let handle = id.handle();
-        match shared.store.load(&handle).await {
+        match shared.store.load(&handle, self.tally()).await {
             Ok(Some(live)) => {
                 if let Some(stale) = &shared.stale {
                     stale.keep(&live, asked_at);
@@ -112,7 +112,10 @@ impl Session {
             (FailurePolicy::Anonymous, _) => Base::Empty(Access::ReadOnly),
             (FailurePolicy::ReadOnlyStale(_), Some(stale)) => stale
                 .copy(&id.handle(), boot_time())
-                .and_then(|live| admitted(id, live, Access::ReadOnly))
+                .and_then(|(live, read_at)| {
+                    self.tally().know_since(read_at);
+                    admitted(id, live, Access::ReadOnly)
+                })
                 .map_or(Base::Failed(ErrorKind::Unavailable), Base::Loaded),
             _ => Base::Failed(ErrorKind::Unavailable),
         }

@@ -5,6 +5,7 @@ mod identity;
 mod load;
 mod outcome;
 mod plan;
+mod provenance;
 mod state;
 #[cfg(any(feature = "tower-sessions-014", feature = "tower-sessions-015"))]
 mod whole;
@@ -38,6 +39,7 @@ use crate::{
     csrf,
     error::SessionError,
     layer::Shared,
+    timely::Tally,
 };
 
 /// The session of a request.
@@ -82,6 +84,7 @@ struct Active {
     /// call at a time. `state` is never held across a call.
     gate: tokio::sync::Mutex<()>,
     state: Mutex<State>,
+    tally: Tally,
 }
 
 /// What the request brought.
@@ -329,12 +332,17 @@ impl Session {
         &self.inner.shared
     }
 
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.active().tally
+    }
+
     fn active(&self) -> &Active {
         self.inner.active.get_or_init(|| {
             let state = State::new(self.inner.arrival.id());
             Box::new(Active {
                 gate: tokio::sync::Mutex::default(),
                 state: Mutex::new(state),
+                tally: Tally::default(),
             })
         })
     }

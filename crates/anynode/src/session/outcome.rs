@@ -4,7 +4,7 @@ use anynode_core::{
     Create, Draft, Error, ErrorKind, Live, Replace, Revoke, Revoked, Target, Version, store::Result,
 };
 
-use crate::layer::Shared;
+use crate::{layer::Shared, timely::Tally};
 
 /// How often a call with an unknown outcome is repeated.
 const UNKNOWN_OUTCOMES_MAX: u32 = 3;
@@ -12,16 +12,16 @@ const UNKNOWN_OUTCOMES_MAX: u32 = 3;
 impl Shared {
     /// Creates, and finds out what became of a call whose outcome is unknown. `None` when the
     /// handle is taken.
-    pub(crate) async fn create(&self, draft: &Draft) -> Result<Option<Live>> {
+    pub(crate) async fn create(&self, draft: &Draft, tally: &Tally) -> Result<Option<Live>> {
         let mut unknown: Option<Error> = None;
         for _ in 0..UNKNOWN_OUTCOMES_MAX {
-            match (self.store.create(draft).await, unknown.take()) {
+            match (self.store.create(draft, tally).await, unknown.take()) {
                 (Ok(Create::Created(live)), _) => return Ok(Some(live)),
                 (Ok(Create::Duplicate), None) => return Ok(None),
                 (Ok(Create::Duplicate), before) => unknown = before,
                 (Err(error), before) => unknown = Some(still_unknown(error, before)?),
             }
-            let found = self.store.load(&draft.handle).await;
+            let found = self.store.load(&draft.handle, tally).await;
             let found = found.or_else(|error| unknown.take().map_or(Err(error), Err))?;
             if let Some(live) = found.filter(|live| live.record.version == draft.version) {
                 return Ok(Some(live));
@@ -33,10 +33,15 @@ impl Shared {
     /// Replaces, and finds out what became of a call whose outcome is unknown: the own write
     /// id found means written, the base unchanged means that it may be tried again. Anything
     /// else is reported as indeterminate and never rebased, or an increment could count twice.
-    pub(crate) async fn replace(&self, base: &Version, draft: &Draft) -> Result<Replace> {
+    pub(crate) async fn replace(
+        &self,
+        base: &Version,
+        draft: &Draft,
+        tally: &Tally,
+    ) -> Result<Replace> {
         let mut unknown: Option<Error> = None;
         for _ in 0..UNKNOWN_OUTCOMES_MAX {
-            match (self.store.replace(base, draft).await, unknown.take()) {
+            match (self.store.replace(base, draft, tally).await, unknown.take()) {
                 (Ok(Replace::Conflict(newer)), _) if newer.record.version == draft.version => {
                     return Ok(Replace::Replaced(newer));
                 }
@@ -51,7 +56,7 @@ impl Shared {
             }
             // Whatever keeps the store from being asked now, the write before may have
             // happened: that is what the caller has to know.
-            let found = self.store.load(&draft.handle).await;
+            let found = self.store.load(&draft.handle, tally).await;
             match found.or_else(|error| unknown.take().map_or(Err(error), Err))? {
                 None => return Ok(Replace::Gone),
                 Some(live) if live.record.version == draft.version => {
@@ -68,10 +73,10 @@ impl Shared {
     }
 
     /// Revokes; an unknown outcome is repeated, which is harmless.
-    pub(crate) async fn revoke(&self, revoke: &Revoke) -> Result<Revoked> {
+    pub(crate) async fn revoke(&self, revoke: &Revoke, tally: &Tally) -> Result<Revoked> {
         let mut last = indeterminate("revoke");
         for _ in 0..UNKNOWN_OUTCOMES_MAX {
-            match self.store.revoke(revoke).await {
+            match self.store.revoke(revoke, tally).await {
                 Ok(revoked) => {
                     let cause = revoke.cause.as_str();
                     metrics::counter!("anynode_revocations_total", "cause" => cause).increment(1);

@@ -59,7 +59,7 @@ impl Session {
                 metrics::counter!("anynode_anonymous_refused_total").increment(1);
                 return Err(SessionError::Quota);
             }
-            if let Some(live) = shared.create(&plan.draft).await? {
+            if let Some(live) = shared.create(&plan.draft, self.tally()).await? {
                 metrics::counter!("anynode_sessions_created_total").increment(1);
                 self.settle(&plan, live);
                 return Ok(());
@@ -90,7 +90,8 @@ impl Session {
                 continue;
             };
             let base = loaded.live.record.version;
-            let newer = match shared.replace(&base, &plan.draft).await? {
+            let replaced = shared.replace(&base, &plan.draft, self.tally()).await?;
+            let newer = match replaced {
                 Replace::Replaced(live) => {
                     self.settle(&plan, live);
                     return Ok(());
@@ -122,7 +123,12 @@ impl Session {
             return Ok(Ok(()));
         }
         let record = &loaded.live.record;
-        let newest = self.inner.shared.store.load(&record.handle).await?;
+        let newest = self
+            .inner
+            .shared
+            .store
+            .load(&record.handle, self.tally())
+            .await?;
         let newest = newest.ok_or(SessionError::Gone)?;
         if newest.record.version == record.version {
             return Ok(Ok(()));
@@ -135,7 +141,7 @@ impl Session {
     async fn after_a_pause(&self, loaded: Loaded, attempt: u32) -> Result<Loaded, SessionError> {
         tokio::time::sleep(conflict_pause(attempt, random::number())).await;
         let handle = loaded.live.record.handle;
-        let newest = self.inner.shared.store.load(&handle).await?;
+        let newest = self.inner.shared.store.load(&handle, self.tally()).await?;
         loaded.rebased(newest.ok_or(SessionError::Gone)?)
     }
 
