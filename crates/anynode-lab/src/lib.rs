@@ -1,6 +1,28 @@
 //! Starts real fleets, breaks them and measures them.
+//!
+//! Where to read on, from the outside to the inside:
+//!
+//! - `program`: the command line
+//! - [`prove`]: the rows of claims
+//! - [`stage`]: a fleet under load, and what is done to it step by step
+//! - [`fleet`]: gateway and nodes as real processes
+//! - [`user`]: virtual users
+//! - [`history`]: what the users saw
+//! - [`checker`]: what that says of the fleet, from the history alone
 
 mod program;
+
 pub mod prove;
+
+pub mod stage;
+
+pub mod fleet;
+pub mod user;
+
+pub mod checker;
+pub mod history;
+
+mod clock;
+mod wire;
 
 pub use self::program::run;

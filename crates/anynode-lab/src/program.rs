@@ -1,13 +1,13 @@
 //! The command line of `anynode-lab`.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use crate::prove::{
-    self,
-    lost_updates::{self, LostUpdates},
-    risen_sessions::{self, RisenSessions},
+    self, Format, lost_sessions::LostSessions, lost_updates::LostUpdates,
+    risen_sessions::RisenSessions, store,
 };
 
 #[derive(Parser)]
@@ -22,41 +22,67 @@ enum Command {
     /// Prove a claim; exits with 1 when it does not hold
     #[command(subcommand)]
     Prove(Row),
-    /// Play the part of a child process
+    /// Play the part of a child process of a proof
     #[command(subcommand, hide = true)]
     Child(Part),
+    /// Be the `anynode` program, in a fleet
+    #[command(hide = true, disable_help_flag = true)]
+    Role {
+        /// What `anynode` is told
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
 }
 
 #[derive(Subcommand)]
 enum Row {
-    /// Acknowledged updates are never lost and never applied twice, though processes are killed
+    /// A session that was begun and not ended is accepted, though nodes are killed and replaced
+    LostSessions(LostSessions),
+    /// Acknowledged updates are never lost and never made twice, though nodes are killed
     LostUpdates(LostUpdates),
-    /// A revoked session never comes back, however late someone writes to it
+    /// A session whose end was acknowledged is never accepted again
     RisenSessions(RisenSessions),
+    /// The updates of processes that use a store directly and are killed
+    LostUpdatesInStore(store::lost_updates::LostUpdates),
+    /// Late writers against revocations, both using a store directly
+    RisenSessionsInStore(store::risen_sessions::RisenSessions),
 }
 
 #[derive(Subcommand)]
 enum Part {
-    Update(lost_updates::Updater),
-    Revoke(risen_sessions::Racer),
-    Write(risen_sessions::Racer),
+    Update(store::lost_updates::Updater),
+    Revoke(store::risen_sessions::Racer),
+    Write(store::risen_sessions::Racer),
 }
 
 /// Runs the program: parses the command line and does what it says.
 #[must_use]
 pub fn run() -> ExitCode {
     let outcome = match Arguments::parse().command {
-        Command::Prove(Row::LostUpdates(row)) => prove::report(row.prove()),
-        Command::Prove(Row::RisenSessions(row)) => prove::report(row.prove()),
+        Command::Prove(row) => prove(&row),
         Command::Child(Part::Update(part)) => return part.play(),
         Command::Child(Part::Revoke(part)) => return part.revoke(),
         Command::Child(Part::Write(part)) => return part.write(),
+        Command::Role { arguments } => {
+            let name = OsString::from("anynode");
+            return anynode_cli::run(std::iter::once(name).chain(arguments));
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
-            eprintln!("anynode-lab: {reason}");
+            eprintln!("anynode-lab: {reason:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn prove(row: &Row) -> Result<(), anyhow::Error> {
+    match row {
+        Row::LostSessions(row) => prove::report(row.prove(), row.terms.format()),
+        Row::LostUpdates(row) => prove::report(row.prove(), row.terms.format()),
+        Row::RisenSessions(row) => prove::report(row.prove(), row.terms.format()),
+        Row::LostUpdatesInStore(row) => prove::report(row.prove(), Format::Text),
+        Row::RisenSessionsInStore(row) => prove::report(row.prove(), Format::Text),
     }
 }

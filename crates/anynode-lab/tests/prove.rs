@@ -17,7 +17,7 @@ fn prove(arguments: &[&str]) -> String {
 
 #[test]
 fn no_update_is_lost_or_doubled_in_three_processes_that_are_killed() {
-    let printed = prove(&["lost-updates", "--updates", "1000", "--kills", "3"]);
+    let printed = prove(&["lost-updates-in-store", "--updates=1000", "--kills=3"]);
     assert!(printed.contains("3 kills"), "{printed}");
     assert!(
         printed.contains("0 lost, 0 doubled, 0 \"database is locked\""),
@@ -26,7 +26,53 @@ fn no_update_is_lost_or_doubled_in_three_processes_that_are_killed() {
 }
 
 #[test]
-fn no_session_rises_from_its_revocation() {
-    let printed = prove(&["risen-sessions", "--races", "1000"]);
+fn no_session_rises_from_its_revocation_in_the_store() {
+    let printed = prove(&["risen-sessions-in-store", "--races=1000"]);
     assert!(printed.contains("0 risen, 0 errors"), "{printed}");
+}
+
+#[test]
+fn no_session_is_lost_when_nodes_are_killed_added_and_taken_away() {
+    let printed = prove(&["lost-sessions", "--quick", "--requests=2000"]);
+    assert!(
+        printed.contains("3 to 13 nodes, 13 to 3 nodes"),
+        "{printed}"
+    );
+    assert!(printed.contains(": 0 lost; 0 of "), "{printed}");
+}
+
+#[test]
+fn sessions_in_memory_are_lost() {
+    let printed = prove(&[
+        "lost-sessions",
+        "--quick",
+        "--strategy=memory",
+        "--requests=2000",
+        "--nodes-between=4",
+    ]);
+    assert!(!printed.contains(": 0 lost; "), "{printed}");
+}
+
+#[test]
+fn no_update_is_lost_or_doubled_when_nodes_are_killed() {
+    let printed = prove(&["lost-updates", "--quick", "--updates=500"]);
+    assert!(
+        printed.contains("; 0 lost, 0 lost with sessions, 0 doubled, 0 stale;"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn no_session_is_accepted_after_its_end() {
+    let printed = prove(&["risen-sessions", "--quick", "--logouts=100"]);
+    assert!(printed.contains(", 0 risen; 0 of "), "{printed}");
+}
+
+#[test]
+fn a_summary_in_json_says_whether_the_claim_holds() {
+    let printed = prove(&["risen-sessions", "--quick", "--logouts=10", "--json"]);
+    let last = printed.lines().last().expect("a summary");
+    let summary: serde_json::Value = serde_json::from_str(last).expect("is JSON");
+    assert_eq!(summary["holds"], true, "{summary}");
+    assert_eq!(summary["found"]["strategy"], "central");
 }

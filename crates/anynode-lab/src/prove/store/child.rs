@@ -15,13 +15,18 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// Starts the program at `path` and hands every line it says to `hear`, on a thread.
+    /// Starts the program at `path`, or this one, and hands every line it says to `hear`, on a
+    /// thread.
     pub(super) fn start(
-        path: &Path,
+        path: Option<&Path>,
         arguments: &[String],
         mut hear: impl FnMut(&str) + Send + 'static,
     ) -> io::Result<Self> {
-        let mut child = Command::new(path)
+        let program = match path {
+            Some(path) => path.to_owned(),
+            None => std::env::current_exe()?,
+        };
+        let mut child = Command::new(program)
             .arg("child")
             .args(arguments)
             .stdin(Stdio::piped())

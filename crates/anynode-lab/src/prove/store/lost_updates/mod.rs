@@ -5,13 +5,18 @@ mod updater;
 
 use std::{fmt, path::PathBuf, sync::Arc, thread, time::Duration};
 
+use anyhow::{Context, Error, bail};
+use serde::Serialize;
+
 use anynode_core::{
     Create, Device, Draft, Handle, Kind, Moment, Payload, SecretHash, Store, Version, WriteId,
 };
 
 use self::ledger::Ledger;
 pub use self::updater::Updater;
-use super::{Failed, Finding, Ground, child::Part, random};
+use super::{Ground, child::Part, random};
+use crate::clock::boot_time;
+use crate::prove::{Finding, short_of};
 
 /// Processes whose writers each count up a number of their own in sessions that they share.
 ///
@@ -44,7 +49,7 @@ pub struct LostUpdates {
 }
 
 /// What became of the updates.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Updates {
     asked: u64,
     kills_asked: u64,
@@ -78,18 +83,13 @@ impl LostUpdates {
     ///
     /// # Errors
     /// When a process or the store cannot be started or asked.
-    pub fn prove(&self) -> Result<Updates, Failed> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()?;
-        let ground = Ground::of(self.store.as_ref())?;
-        let store = runtime.block_on(ground.open())?;
-        let handles = runtime.block_on(self.create(store.as_ref()))?;
+    pub fn prove(&self) -> Result<Updates, Error> {
+        let ground = Ground::open(self.store.as_ref())?;
+        let handles = ground.wait(self.create(ground.store()))?;
         let ledger = Arc::new(Ledger::new(self.sessions, self.writers));
-        let started = anynode_core::Clock::now(&anynode::SystemClock);
-        let kills = self.run(&ground.url, &handles, &ledger)?;
-        let took = anynode_core::Clock::now(&anynode::SystemClock).since(started);
+        let started = boot_time();
+        let kills = self.run(ground.url(), &handles, &ledger)?;
+        let took = boot_time().saturating_sub(started);
         let mut updates = Updates {
             asked: self.updates,
             kills_asked: self.kills,
@@ -104,8 +104,8 @@ impl LostUpdates {
             took,
         };
         for (session, handle) in handles.iter().enumerate() {
-            let live = runtime.block_on(store.load(handle))?;
-            let live = live.ok_or_else(|| Failed("a session is gone".to_owned()))?;
+            let live = ground.wait(ground.store().load(handle))?;
+            let live = live.context("a session is gone")?;
             let counts = updater::counts(&live.record.payload);
             for (writer, count) in counts.into_iter().enumerate() {
                 ledger.judge(session, writer, count, &mut updates);
@@ -114,20 +114,20 @@ impl LostUpdates {
         Ok(updates)
     }
 
-    async fn create(&self, store: &dyn Store) -> Result<Vec<Handle>, Failed> {
+    async fn create(&self, store: &dyn Store) -> Result<Vec<Handle>, Error> {
         let mut handles = Vec::new();
         for session in 0..self.sessions {
             let draft = draft(session, self.writers);
             match store.create(&draft).await? {
                 Create::Created(_) => handles.push(draft.handle),
-                Create::Duplicate => return Err(Failed("a random handle was taken".to_owned())),
+                Create::Duplicate => bail!("a random handle was taken"),
             }
         }
         Ok(handles)
     }
 
     /// Lets the processes write until enough is acknowledged, and kills some on the way.
-    fn run(&self, url: &str, handles: &[Handle], ledger: &Arc<Ledger>) -> Result<u64, Failed> {
+    fn run(&self, url: &str, handles: &[Handle], ledger: &Arc<Ledger>) -> Result<u64, Error> {
         let start = |process: usize| self.start(process, url, handles, ledger);
         let mut parts = (0..self.processes)
             .map(start)
@@ -156,7 +156,7 @@ impl LostUpdates {
         url: &str,
         handles: &[Handle],
         ledger: &Arc<Ledger>,
-    ) -> Result<Part, Failed> {
+    ) -> Result<Part, Error> {
         let mut arguments = vec![
             "update".to_owned(),
             format!("--store={url}"),
@@ -165,14 +165,14 @@ impl LostUpdates {
             format!("--writers={}", self.writers),
         ];
         arguments.extend(handles.iter().map(|handle| format!("--session={handle}")));
-        let program = match &self.program {
-            Some(program) => program.clone(),
-            None => std::env::current_exe()?,
-        };
         let ledger = ledger.clone();
-        Ok(Part::start(&program, &arguments, move |line| {
-            ledger.enter(line);
-        })?)
+        Ok(Part::start(
+            self.program.as_deref(),
+            &arguments,
+            move |line| {
+                ledger.enter(line);
+            },
+        )?)
     }
 }
 
@@ -180,23 +180,18 @@ impl LostUpdates {
 
 impl Finding for Updates {
     fn shortfalls(&self) -> Vec<String> {
-        let mut shortfalls = Vec::new();
-        let mut check = |holds: bool, what: &str| {
-            if !holds {
-                shortfalls.push(what.to_owned());
-            }
-        };
-        check(self.acknowledged >= self.asked, "too few updates");
-        check(
-            self.exposed * 100 >= self.acknowledged * EXPOSED_PERCENT,
-            "too few updates met another",
-        );
-        check(self.kills >= self.kills_asked, "too few kills");
-        check(self.lost == 0, "updates were lost");
-        check(self.doubled == 0, "updates were applied twice");
-        check(self.locked == 0, "the database was locked");
-        check(self.errors == 0, "calls failed");
-        shortfalls
+        short_of(&[
+            (self.acknowledged >= self.asked, "too few updates"),
+            (
+                self.exposed * 100 >= self.acknowledged * EXPOSED_PERCENT,
+                "too few updates met another",
+            ),
+            (self.kills >= self.kills_asked, "too few kills"),
+            (self.lost == 0, "updates were lost"),
+            (self.doubled == 0, "updates were applied twice"),
+            (self.locked == 0, "the database was locked"),
+            (self.errors == 0, "calls failed"),
+        ])
     }
 }
 
@@ -204,7 +199,7 @@ impl fmt::Display for Updates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "lost-updates: {} acknowledged ({} exposed) in {:.1} s, {} kills, {} unknown; \
+            "lost-updates-in-store: {} acknowledged ({} exposed) in {:.1} s, {} kills, {} unknown; \
              {} lost, {} doubled, {} \"database is locked\", {} other errors",
             self.acknowledged,
             self.exposed,

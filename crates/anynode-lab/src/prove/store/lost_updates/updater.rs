@@ -7,7 +7,7 @@ use anynode_core::{
     store::{Error, conflict_pause},
 };
 
-use crate::prove::{child::tell, random};
+use crate::prove::store::{child::tell, random};
 
 /// Runs this process's share of the writers until its input ends.
 #[derive(Debug, clap::Args)]

@@ -9,13 +9,16 @@ use std::{
     time::Duration,
 };
 
+use anyhow::{Context, Error, bail};
 use anynode_core::{
     Create, Device, Draft, Handle, Kind, Moment, Page, Payload, SecretHash, Store, UserId, Version,
     WriteId,
 };
+use serde::Serialize;
 
 pub use self::racer::Racer;
-use super::{Failed, Finding, Ground, child::Part, random};
+use super::{Ground, child::Part, random};
+use crate::prove::{Finding, short_of};
 
 /// Races between a revocation in one process and a writer in another that does not give up
 /// before it is told that the session is gone.
@@ -33,7 +36,7 @@ pub struct RisenSessions {
 }
 
 /// What became of the sessions.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Races {
     asked: u64,
     /// Sessions that were revoked while someone wrote to them.
@@ -67,16 +70,11 @@ impl RisenSessions {
     ///
     /// # Errors
     /// When a process or the store cannot be started or asked.
-    pub fn prove(&self) -> Result<Races, Failed> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()?;
-        let ground = Ground::of(self.store.as_ref())?;
-        let store = runtime.block_on(ground.open())?;
+    pub fn prove(&self) -> Result<Races, Error> {
+        let ground = Ground::open(self.store.as_ref())?;
         let (said, heard) = channel();
-        let mut revoker = self.start("revoke", &ground.url, said.clone())?;
-        let mut writer = self.start("write", &ground.url, said)?;
+        let mut revoker = self.start("revoke", ground.url(), said.clone())?;
+        let mut writer = self.start("write", ground.url(), said)?;
         let mut races = Races {
             asked: self.races,
             ..Races::default()
@@ -84,7 +82,7 @@ impl RisenSessions {
         while races.exposed < self.races && races.trials < self.races.saturating_mul(4) {
             let batch: Vec<_> = Race::batch(random()).collect();
             for race in &batch {
-                runtime.block_on(race.create(store.as_ref()))?;
+                ground.wait(race.create(ground.store()))?;
             }
             let name = batch[0].batch;
             writer.say(&format!("load {name}"))?;
@@ -94,7 +92,7 @@ impl RisenSessions {
             races.hear(&heard, 2)?;
             for race in &batch {
                 races.trials += 1;
-                races.risen += u64::from(runtime.block_on(race.has_risen(store.as_ref()))?);
+                races.risen += u64::from(ground.wait(race.has_risen(ground.store()))?);
             }
         }
         revoker.finish()?;
@@ -102,16 +100,16 @@ impl RisenSessions {
         Ok(races)
     }
 
-    fn start(&self, part: &str, url: &str, said: Sender<String>) -> Result<Part, Failed> {
-        let program = match &self.program {
-            Some(program) => program.clone(),
-            None => std::env::current_exe()?,
-        };
+    fn start(&self, part: &str, url: &str, said: Sender<String>) -> Result<Part, Error> {
         let arguments = [part.to_owned(), format!("--store={url}")];
-        Ok(Part::start(&program, &arguments, move |line| {
-            // Nobody listens once the proof has failed.
-            let _ = said.send(line.to_owned());
-        })?)
+        Ok(Part::start(
+            self.program.as_deref(),
+            &arguments,
+            move |line| {
+                // Nobody listens once the proof has failed.
+                let _ = said.send(line.to_owned());
+            },
+        )?)
     }
 }
 
@@ -119,12 +117,12 @@ impl RisenSessions {
 
 impl Races {
     /// Hears the children out: so many of them end what they were told to do.
-    fn hear(&mut self, heard: &Receiver<String>, parts: usize) -> Result<(), Failed> {
+    fn hear(&mut self, heard: &Receiver<String>, parts: usize) -> Result<(), Error> {
         let mut ended = 0;
         while ended < parts {
             let line = heard
                 .recv_timeout(Duration::from_secs(60))
-                .map_err(|_| Failed("a child says nothing".to_owned()))?;
+                .context("a child says nothing")?;
             match line.as_str() {
                 "end" => ended += 1,
                 "gone" => self.exposed += 1,
@@ -141,20 +139,15 @@ impl Races {
 
 impl Finding for Races {
     fn shortfalls(&self) -> Vec<String> {
-        let mut shortfalls = Vec::new();
-        let mut check = |holds: bool, what: &str| {
-            if !holds {
-                shortfalls.push(what.to_owned());
-            }
-        };
-        check(self.exposed >= self.asked, "too few exposed races");
-        check(
-            self.exposed * 100 >= self.trials * EXPOSED_PERCENT,
-            "too few of the races were exposed",
-        );
-        check(self.risen == 0, "sessions have risen");
-        check(self.errors == 0, "calls failed");
-        shortfalls
+        short_of(&[
+            (self.exposed >= self.asked, "too few exposed races"),
+            (
+                self.exposed * 100 >= self.trials * EXPOSED_PERCENT,
+                "too few of the races were exposed",
+            ),
+            (self.risen == 0, "sessions have risen"),
+            (self.errors == 0, "calls failed"),
+        ])
     }
 }
 
@@ -162,7 +155,7 @@ impl fmt::Display for Races {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "risen-sessions: {} races ({} exposed), {} risen, {} errors",
+            "risen-sessions-in-store: {} races ({} exposed), {} risen, {} errors",
             self.trials, self.exposed, self.risen, self.errors
         )
     }
@@ -208,15 +201,15 @@ impl Race {
         }
     }
 
-    async fn create(self, store: &dyn Store) -> Result<(), Failed> {
+    async fn create(self, store: &dyn Store) -> Result<(), Error> {
         match store.create(&self.draft()).await? {
             Create::Created(_) => Ok(()),
-            Create::Duplicate => Err(Failed("a random handle was taken".to_owned())),
+            Create::Duplicate => bail!("a random handle was taken"),
         }
     }
 
     /// Whether the session lives, is listed, or could be created anew.
-    async fn has_risen(self, store: &dyn Store) -> Result<bool, Failed> {
+    async fn has_risen(self, store: &dyn Store) -> Result<bool, Error> {
         let alive = store.load(&self.handle()).await?.is_some();
         let listed = match self.user() {
             Some(user) => !store.list(&user, &Page::FIRST).await?.sessions.is_empty(),

@@ -7,7 +7,7 @@ use anynode_core::{
 };
 
 use super::Race;
-use crate::prove::{child::tell, random};
+use crate::prove::store::{child::tell, random};
 
 /// Races as it is told to, until its input ends.
 #[derive(Debug, clap::Args)]

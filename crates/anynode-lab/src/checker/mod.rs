@@ -1,0 +1,54 @@
+//! What a history of clients says of the fleet that they used.
+//!
+//! The checker knows calls and their times, and nothing of how a fleet works: from this program
+//! it uses the history alone, and a test sees to that. Times are judged in the client's favour
+//! of doubt: only what one call saw after another had ended is compared.
+
+mod requests;
+mod revocations;
+mod sessions;
+mod updates;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::history::History;
+
+pub use self::requests::Requests;
+pub use self::revocations::{Revocations, Risen};
+pub use self::sessions::{Loss, Sessions};
+pub use self::updates::Updates;
+
+/// What a history says of the fleet.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Verdict {
+    /// How requests ended.
+    pub requests: Requests,
+    /// What became of sessions.
+    pub sessions: Sessions,
+    /// What became of updates.
+    pub updates: Updates,
+    /// What became of sessions that were ended.
+    pub revocations: Revocations,
+}
+
+/// Judges a history.
+#[must_use]
+pub fn check(history: &History) -> Verdict {
+    let lives = sessions::lives_of(&history.calls);
+    Verdict {
+        requests: requests::check(&history.calls),
+        sessions: sessions::check(&lives, &history.incidents),
+        updates: updates::check(&lives),
+        revocations: revocations::check(&lives),
+    }
+}
+
+/// A count as a duration, for what is averaged.
+fn mean(sum: Duration, count: usize) -> Duration {
+    u32::try_from(count.max(1)).map_or(Duration::ZERO, |count| sum / count)
+}
+
+#[cfg(test)]
+mod tests;

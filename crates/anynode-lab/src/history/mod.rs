@@ -1,0 +1,23 @@
+//! What the clients of a fleet saw, and what was done to it meanwhile.
+//!
+//! A history knows nothing of how a fleet works; the checker reads nothing else.
+
+mod call;
+mod incident;
+mod nanos;
+mod recorder;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::call::{Call, Kind, Outcome, name_of};
+pub use self::incident::{Incident, What};
+pub use self::recorder::Recorder;
+
+/// What the clients of a fleet saw, and what was done to it meanwhile.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct History {
+    /// The calls in the order in which they ended.
+    pub calls: Vec<Call>,
+    /// What was done to the fleet, in the order of its begin.
+    pub incidents: Vec<Incident>,
+}

@@ -1,0 +1,198 @@
+//! What all rows have in common: their terms, how they run, and how they say what they found.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Error, bail};
+use hdrhistogram::Histogram;
+use serde::Serialize;
+use serde_json::json;
+use tokio::runtime::Builder;
+
+use crate::fleet::{Plan, Strategy};
+use crate::history::Call;
+
+/// The terms on which a row is proved.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Terms {
+    /// Take some seconds instead of minutes
+    #[arg(long)]
+    pub quick: bool,
+    /// What users do and when, and which nodes are killed, follows from it; random by default
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// The store of `central`: its URL, or `sqlite` for a new file, which is the default
+    #[arg(long, value_name = "URL|KIND")]
+    pub store: Option<String>,
+    /// How users are kept logged in. Only `central` claims to lose nothing; for the others the
+    /// loss is printed, and it is a failure if there is none where there must be
+    #[arg(long, value_enum, default_value_t)]
+    pub strategy: Strategy,
+    /// Print the summary as one line of JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Write every call there, as lines of JSON
+    #[arg(long, value_name = "FILE")]
+    pub history: Option<PathBuf>,
+}
+
+/// What a row found.
+pub trait Finding: fmt::Display + Serialize {
+    /// What is short of the claim; nothing when it holds.
+    fn shortfalls(&self) -> Vec<String>;
+}
+
+/// How large a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scale {
+    Full,
+    Quick,
+}
+
+/// How long answers took, as the users waited for them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Latency {
+    pub(super) p50: Duration,
+    pub(super) p99: Duration,
+    pub(super) max: Duration,
+}
+
+/// How a summary is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// As a sentence.
+    Text,
+    /// As one line of JSON: whether it holds, what it is short of, and the figures.
+    Json,
+}
+
+/// What a row expects of a strategy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Claim {
+    /// There is no loss: the claim.
+    NoLoss,
+    /// There is a loss: what is said of the strategy, which the row would otherwise not show.
+    SomeLoss,
+    /// Either: the row does what does not concern the strategy.
+    None,
+}
+
+/// Prints what was found, and fails when it is short of its claim. The summary is the last line.
+///
+/// # Errors
+/// When the claim does not hold, or the proof could not be carried out.
+pub fn report<F: Finding>(finding: Result<F, Error>, format: Format) -> Result<(), Error> {
+    let finding = finding?;
+    let shortfalls = finding.shortfalls();
+    match format {
+        Format::Text => println!("{finding}"),
+        Format::Json => {
+            let holds = shortfalls.is_empty();
+            let line = json!({"holds": holds, "short_of": shortfalls, "found": finding});
+            println!("{line}");
+        }
+    }
+    if !shortfalls.is_empty() {
+        bail!("does not hold: {}", shortfalls.join("; "));
+    }
+    Ok(())
+}
+
+/// The sentences beside what does not hold.
+pub(super) fn short_of(conditions: &[(bool, &str)]) -> Vec<String> {
+    let broken = conditions.iter().filter(|(holds, _)| !holds);
+    broken.map(|(_, what)| (*what).to_owned()).collect()
+}
+
+// === impl Terms ===
+
+impl Terms {
+    /// How the summary is printed.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        if self.json {
+            Format::Json
+        } else {
+            Format::Text
+        }
+    }
+
+    pub(super) fn scale(&self) -> Scale {
+        if self.quick {
+            Scale::Quick
+        } else {
+            Scale::Full
+        }
+    }
+
+    /// The seed that was given, or a random one, short enough to be typed.
+    pub(super) fn seed(&self) -> u64 {
+        self.seed.unwrap_or_else(|| fastrand::u64(..1_000_000))
+    }
+
+    pub(super) fn plan(&self, nodes: usize) -> Result<Plan, Error> {
+        let store = match self.store.as_deref() {
+            None | Some("sqlite") => None,
+            Some(url) if url.contains(':') => Some(url.to_owned()),
+            Some(kind) => bail!(
+                "--store: no store of the kind `{kind}` can be started here; name a URL, or `sqlite`"
+            ),
+        };
+        Ok(Plan {
+            strategy: self.strategy,
+            nodes,
+            store,
+        })
+    }
+
+    /// Runs the row; processes and users are waited for on a few threads.
+    pub(super) fn run<T>(&self, row: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let runtime = Builder::new_multi_thread().enable_all().build();
+        runtime
+            .context("a runtime cannot be started")?
+            .block_on(row)
+    }
+}
+
+// === impl Scale ===
+
+impl Scale {
+    pub(super) fn choose<T>(self, full: T, quick: T) -> T {
+        match self {
+            Self::Full => full,
+            Self::Quick => quick,
+        }
+    }
+}
+
+// === impl Latency ===
+
+impl Latency {
+    pub(super) fn of(calls: &[Call]) -> Result<Self, Error> {
+        // Up to an hour, to three digits, in microseconds.
+        let mut histogram = Histogram::<u64>::new_with_bounds(1, 3_600_000_000, 3)?;
+        for call in calls {
+            let micros = u64::try_from(call.latency().as_micros())?;
+            histogram.saturating_record(micros);
+        }
+        let at = |quantile| Duration::from_micros(histogram.value_at_quantile(quantile));
+        Ok(Self {
+            p50: at(0.5),
+            p99: at(0.99),
+            max: Duration::from_micros(histogram.max()),
+        })
+    }
+}
+
+impl fmt::Display for Latency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "p50 {:.1} ms, p99 {:.1} ms",
+            self.p50.as_secs_f64() * 1e3,
+            self.p99.as_secs_f64() * 1e3
+        )
+    }
+}
