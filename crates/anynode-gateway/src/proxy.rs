@@ -1,8 +1,7 @@
 //! One request, from the client's head to the backend's answer.
 
-use std::net::SocketAddr;
+use std::mem;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anynode_core::balance::AddressPrefix;
 use hyper::body::Incoming;
@@ -16,7 +15,7 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 use crate::backends::Backends;
 use crate::body::{AnswerBody, RequestBody, Silence};
 use crate::config::{AfterSilence, Limits};
-use crate::forwarded::{self, Client, check_authority};
+use crate::forwarded::{self, Client, Glance, Peer, check_authority};
 use crate::upgrade;
 use crate::upstream::{Lease, Outcome, Upstream, Via};
 use crate::worker::OpenConnection;
@@ -62,7 +61,7 @@ impl Proxy {
     /// Answers one request, by a backend if one can be reached.
     pub(crate) async fn answer(
         &self,
-        peer: SocketAddr,
+        peer: &Peer,
         open: &Arc<OpenConnection>,
         request: Request<Incoming>,
     ) -> Response<AnswerBody> {
@@ -74,23 +73,34 @@ impl Proxy {
 
     async fn pass(
         &self,
-        peer: SocketAddr,
+        peer: &Peer,
         open: &Arc<OpenConnection>,
         mut request: Request<Incoming>,
     ) -> Result<Response<AnswerBody>, Refusal> {
         check_method(request.method())?;
-        check_transfer_coding(request.headers())?;
+        let glance = Glance::at(request.headers());
+        check_transfer_coding(request.headers(), glance)?;
         check_target(request.uri(), self.limits.target_bytes_max)?;
-        let host = host_of(&request)?;
-        let client = Client::of(request.headers(), peer, &self.trusted_proxies);
-        let websocket = upgrade::asked_for(&mut request);
+        let host = host_of(&request, peer)?;
+        let client = Client::of(request.headers(), peer.address(), &self.trusted_proxies);
+        let websocket = if glance.hop_by_hop {
+            upgrade::asked_for(&mut request)
+        } else {
+            None
+        };
 
-        let mut request = for_backend(request, &client, &host, self.limits.silence_timeout);
+        to_origin_form(&mut request, &host);
+        forwarded::prepare_request(request.headers_mut(), glance, &client, peer, &host);
+        let silence_timeout = self.limits.silence_timeout;
+        *request.version_mut() = Version::HTTP_11;
+        request.extensions_mut().clear();
+        let mut request = request.map(|body| RequestBody::new(body, silence_timeout));
         if websocket.is_some() {
             upgrade::mark(request.headers_mut());
         }
         let (mut response, lease) = self.forward(request).await?;
-        if let Err(refusal) = check_answer(&response) {
+        let glance = Glance::at(response.headers());
+        if let Err(refusal) = check_answer(&response, glance) {
             if cfg!(planted = "reused_after_doubt") {
                 lease.give_back();
             }
@@ -98,20 +108,19 @@ impl Proxy {
             return Err(refusal);
         }
 
-        let is_websocket = upgrade::is_websocket(response.headers());
-        forwarded::strip_hop_by_hop(response.headers_mut());
+        let is_websocket = glance.hop_by_hop && upgrade::is_websocket(response.headers());
+        forwarded::strip_hop_by_hop(response.headers_mut(), glance);
         *response.version_mut() = Version::HTTP_11;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Ok(response.map(|body| AnswerBody::Backend {
                 body,
                 lease: Some(lease),
-                silence: Silence::new(self.limits.silence_timeout),
+                silence: Silence::new(silence_timeout),
             }));
         }
         let client_side = websocket
             .filter(|_| is_websocket)
             .ok_or(Refusal::NoAnswer)?;
-        let silence_timeout = self.limits.silence_timeout;
         upgrade::tunnel(
             client_side,
             &mut response,
@@ -187,7 +196,10 @@ fn check_method(method: &Method) -> Result<(), Refusal> {
 /// Refuses a body that is coded more than once.
 ///
 /// What is unclear about lengths the [guard](crate::guard) has refused before.
-fn check_transfer_coding(headers: &HeaderMap) -> Result<(), Refusal> {
+fn check_transfer_coding(headers: &HeaderMap, glance: Glance) -> Result<(), Refusal> {
+    if !glance.hop_by_hop {
+        return Ok(());
+    }
     match only(headers, &TRANSFER_ENCODING) {
         None => Ok(()),
         Some(Ok(only)) if only.eq_ignore_ascii_case(b"chunked") => Ok(()),
@@ -212,9 +224,13 @@ fn check_target(uri: &Uri, bytes_max: usize) -> Result<(), Refusal> {
 }
 
 /// Refuses an answer of which two readers could see different ends.
-fn check_answer(response: &Response<Incoming>) -> Result<(), Refusal> {
+fn check_answer(response: &Response<Incoming>, glance: Glance) -> Result<(), Refusal> {
     let length = only(response.headers(), &CONTENT_LENGTH);
-    let coding = only(response.headers(), &TRANSFER_ENCODING);
+    let coding = if glance.hop_by_hop {
+        only(response.headers(), &TRANSFER_ENCODING)
+    } else {
+        None
+    };
     let is_length = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_digit);
     match (length, coding) {
         (None, None) => Ok(()),
@@ -235,7 +251,7 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Result<&'a [u8]
 }
 
 /// Returns the one authority the request is for; that of an absolute target wins (RFC 9112, 3.2.2).
-fn host_of(request: &Request<Incoming>) -> Result<HeaderValue, Refusal> {
+fn host_of(request: &Request<Incoming>, peer: &Peer) -> Result<HeaderValue, Refusal> {
     let mut hosts = request.headers().get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else {
         return Err(Refusal::BadHost);
@@ -244,33 +260,22 @@ fn host_of(request: &Request<Incoming>) -> Result<HeaderValue, Refusal> {
         check_authority(authority).ok_or(Refusal::BadHost)?;
         return HeaderValue::from_str(authority.as_str()).map_err(|_| Refusal::BadHost);
     }
-    let authority = Authority::try_from(host.as_bytes()).map_err(|_| Refusal::BadHost)?;
-    check_authority(&authority).ok_or(Refusal::BadHost)?;
+    if !peer.asked_before(host) {
+        let authority = Authority::try_from(host.as_bytes()).map_err(|_| Refusal::BadHost)?;
+        check_authority(&authority).ok_or(Refusal::BadHost)?;
+    }
     Ok(host.clone())
 }
 
-fn for_backend(
-    request: Request<Incoming>,
-    client: &Client,
-    host: &HeaderValue,
-    silence_timeout: Duration,
-) -> Request<RequestBody> {
-    let (mut parts, body) = request.into_parts();
-    forwarded::prepare_request(&mut parts.headers, client, host);
-    let mut request = Request::new(RequestBody::new(body, silence_timeout));
-    *request.method_mut() = parts.method;
-    *request.uri_mut() = origin_form(parts.uri);
-    *request.headers_mut() = parts.headers;
-    request
-}
-
-/// Leaves of a target what a server expects: path and query.
-fn origin_form(uri: Uri) -> Uri {
-    if uri.authority().is_none() {
-        return uri;
+/// Leaves of a target what a server expects, path and query, and names its host in the head.
+fn to_origin_form(request: &mut Request<Incoming>, host: &HeaderValue) {
+    if request.uri().authority().is_none() {
+        return;
     }
+    let uri = mem::take(request.uri_mut());
     let path = uri.into_parts().path_and_query;
-    Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")))
+    *request.uri_mut() = Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
+    request.headers_mut().insert(HOST, host.clone());
 }
 
 // === impl Refusal ===

@@ -15,6 +15,7 @@ use tracing::{debug, warn};
 
 use crate::client_io::ClientIo;
 use crate::config::Limits;
+use crate::forwarded::Peer;
 use crate::guard::Guard;
 use crate::proxy::Proxy;
 use crate::upstream::BUFFER_BYTES_MAX;
@@ -58,7 +59,7 @@ pub(crate) enum Phase {
 struct Connection {
     proxy: Arc<Proxy>,
     open: Arc<OpenConnection>,
-    client: SocketAddr,
+    peer: Peer,
     phase: watch::Receiver<Phase>,
 }
 
@@ -87,7 +88,7 @@ impl Worker {
             let serving = Connection {
                 proxy: Arc::clone(&proxy),
                 open,
-                client: accepted.client,
+                peer: Peer::new(accepted.client),
                 phase: self.phase.clone(),
             };
             tokio::spawn(serving.serve(stream, self.limits));
@@ -115,8 +116,8 @@ impl Connection {
         let guard = Guard::new(limits.head_bytes_max);
         let io = ClientIo::new(stream, guard, limits.write_timeout);
         let service = service_fn(|request| {
-            let (proxy, open, client) = (&self.proxy, &self.open, self.client);
-            async move { Ok::<_, Infallible>(proxy.answer(client, open, request).await) }
+            let (proxy, open, peer) = (&self.proxy, &self.open, &self.peer);
+            async move { Ok::<_, Infallible>(proxy.answer(peer, open, request).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

@@ -104,6 +104,11 @@ impl Client {
         self.address
     }
 
+    /// Tells whether the client is the peer, and nobody else's word is taken for anything.
+    pub(super) fn is_peer(&self) -> bool {
+        self.word == Word::Socket
+    }
+
     /// Tells whether the request's `X-Forwarded-*` are a trusted proxy's.
     pub(super) fn vouches_for_old_fields(&self) -> bool {
         self.word == Word::OldFields

@@ -5,38 +5,29 @@
 //! says, or what trusted proxies say, see [`Client`].
 
 mod client;
-
-use std::net::IpAddr;
+mod glance;
+mod introduction;
 
 use hyper::HeaderMap;
 use hyper::header::{
     AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE,
-    COOKIE, EXPECT, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, RANGE,
-    SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    COOKIE, EXPECT, HOST, HeaderName, HeaderValue, RANGE, SET_COOKIE, TE, TRAILER,
+    TRANSFER_ENCODING,
 };
 use hyper::http::uri::Authority;
 
 pub(crate) use self::client::Client;
+pub(crate) use self::glance::Glance;
+pub(crate) use self::introduction::Peer;
+
+use self::glance::is_hop_by_hop;
+use self::introduction::Introduction;
 
 const FORWARDED: HeaderName = HeaderName::from_static("forwarded");
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
-
-/// The fields that are about one connection, whether `Connection` names them or not.
-const HOP_BY_HOP: [HeaderName; 8] = [
-    CONNECTION,
-    KEEP_ALIVE,
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
-    PROXY_CONNECTION,
-    TE,
-    TRANSFER_ENCODING,
-    UPGRADE,
-];
 
 /// The fields that change how a message is framed, routed or judged, which is over when trailers come.
 const NOT_IN_TRAILERS: [HeaderName; 11] = [
@@ -70,15 +61,16 @@ const RESERVED: [&str; 2] = ["anynode-", "x-anynode-"];
 /// Removes the fields that are about one connection, those named by `Connection` included.
 ///
 /// `Host` and `Content-Length` stay even if named: without them the message would be another one.
-pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
+pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap, glance: Glance) {
+    if !glance.hop_by_hop {
+        return;
+    }
     if headers.contains_key(CONNECTION) && !cfg!(planted = "nominated_passed") {
         for name in nominated(headers) {
             headers.remove(name);
         }
     }
-    for name in &HOP_BY_HOP {
-        headers.remove(name);
-    }
+    remove_all(headers, is_hop_by_hop);
 }
 
 /// Tells whether a comma-separated list field contains `token`, in any case.
@@ -88,21 +80,42 @@ pub(crate) fn list_contains(headers: &HeaderMap, name: &HeaderName, token: &str)
 
 /// Makes the head of a client's request fit for a backend, whatever the client wrote.
 ///
-/// `host` is the request's validated authority.
-pub(crate) fn prepare_request(headers: &mut HeaderMap, client: &Client, host: &HeaderValue) {
+/// `host` is the request's validated authority, `glance` is of these headers.
+pub(crate) fn prepare_request(
+    headers: &mut HeaderMap,
+    glance: Glance,
+    client: &Client,
+    peer: &Peer,
+    host: &HeaderValue,
+) {
+    if glance.hop_by_hop {
+        strip_request_hop_by_hop(headers, glance);
+    }
+    if glance.claim {
+        strip_claims(headers, client);
+    }
+    if glance.expect {
+        // The gateway itself answers 100 (Continue), when it begins to read the body.
+        headers.remove(EXPECT);
+    }
+    let asked_for = client.host().unwrap_or(host);
+    let introduction = if client.is_peer() {
+        peer.introduce(client.address(), asked_for)
+    } else {
+        Introduction::of(client.chain(), client.proto(), asked_for)
+    };
+    headers.insert(X_FORWARDED_FOR, introduction.chain);
+    headers.insert(X_FORWARDED_HOST, introduction.host);
+    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(client.proto()));
+    headers.insert(FORWARDED, introduction.forwarded);
+}
+
+/// Leaves of the fields about one connection what is true of the next one too.
+fn strip_request_hop_by_hop(headers: &mut HeaderMap, glance: Glance) {
     // Both are asked before the fields that tell are removed.
     let takes_trailers = list_contains(headers, &TE, "trailers");
     let is_chunked = headers.contains_key(TRANSFER_ENCODING);
-
-    strip_hop_by_hop(headers);
-    let had_real_ip = headers.contains_key(X_REAL_IP);
-    strip_claims(headers, client);
-    if had_real_ip && client.vouches_for_old_fields() {
-        headers.insert(X_REAL_IP, ascii(&client.address().to_string()));
-    }
-    // The gateway itself answers 100 (Continue), when it begins to read the body.
-    headers.remove(EXPECT);
-
+    strip_hop_by_hop(headers, glance);
     if takes_trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
         headers.insert(CONNECTION, HeaderValue::from_static("te"));
@@ -111,7 +124,6 @@ pub(crate) fn prepare_request(headers: &mut HeaderMap, client: &Client, host: &H
         // Without it a GET's chunked body would be taken for no body.
         headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
-    describe_client(headers, client, host);
 }
 
 /// Removes of trailers what would have been removed of the head or would no longer be heard.
@@ -122,7 +134,7 @@ pub(crate) fn strip_trailers(trailers: &mut HeaderMap) {
         is_claim(name.as_str())
             || is_reserved(name.as_str())
             || NOT_IN_TRAILERS.contains(name)
-            || HOP_BY_HOP.contains(name)
+            || is_hop_by_hop(name)
     };
     if cfg!(planted = "forged_trailers") {
         return;
@@ -137,38 +149,6 @@ pub(crate) fn check_authority(authority: &Authority) -> Option<()> {
     is_plain.then_some(())
 }
 
-/// Says who the client is, in the old fields and in that of RFC 7239.
-fn describe_client(headers: &mut HeaderMap, client: &Client, host: &HeaderValue) {
-    let asked_for = client.host().unwrap_or(host);
-    let host_text = asked_for
-        .to_str()
-        .expect("a validated authority is visible ASCII");
-    let mut chain = String::new();
-    let mut forwarded = String::new();
-    for address in client.chain() {
-        if chain.is_empty() {
-            let proto = client.proto();
-            chain = address.to_string();
-            forwarded = format!("for={};host=\"{host_text}\";proto={proto}", node(address));
-        } else {
-            chain = format!("{chain}, {address}");
-            forwarded = format!("{forwarded}, for={}", node(address));
-        }
-    }
-    headers.insert(X_FORWARDED_FOR, ascii(&chain));
-    headers.insert(X_FORWARDED_HOST, asked_for.clone());
-    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(client.proto()));
-    headers.insert(FORWARDED, ascii(&forwarded));
-    headers.insert(HOST, host.clone());
-}
-
-fn node(address: IpAddr) -> String {
-    match address {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => format!("\"[{address}]\""),
-    }
-}
-
 /// Removes the fields in which proxies commonly name a client's address, scheme or host, and
 /// those that are the gateway's own.
 ///
@@ -176,11 +156,15 @@ fn node(address: IpAddr) -> String {
 /// A field that only one product knows passes: an application that reads another one
 /// reads what the client wrote.
 fn strip_claims(headers: &mut HeaderMap, client: &Client) {
+    let had_real_ip = headers.contains_key(X_REAL_IP);
     remove_all(headers, |name| {
         let name = name.as_str();
         let is_vouched_for = client.vouches_for_old_fields() && name.starts_with("x-forwarded-");
         is_reserved(name) || is_claim(name) && !is_vouched_for
     });
+    if had_real_ip && client.vouches_for_old_fields() {
+        headers.insert(X_REAL_IP, ascii(&client.address().to_string()));
+    }
 }
 
 fn remove_all(headers: &mut HeaderMap, is_removed: impl Fn(&HeaderName) -> bool) {

@@ -20,8 +20,10 @@ fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
 fn prepared(fields: &[(&'static str, &'static str)], peer: &str) -> HeaderMap {
     let mut map = headers(fields);
     let host = HeaderValue::from_static("shop.example:8080");
+    map.insert(HOST, host.clone());
     let client = client(&map, peer);
-    prepare_request(&mut map, &client, &host);
+    let (glance, peer) = (Glance::at(&map), Peer::new(peer.parse().unwrap()));
+    prepare_request(&mut map, glance, &client, &peer, &host);
     map
 }
 
@@ -44,7 +46,8 @@ fn fields_about_one_connection_are_removed_and_so_are_those_they_name() {
         ("upgrade", "h2c"),
         ("cookie", "a=b"),
     ]);
-    strip_hop_by_hop(&mut map);
+    let glance = Glance::at(&map);
+    strip_hop_by_hop(&mut map, glance);
     assert_eq!(map, headers(&[("cookie", "a=b")]));
 }
 
@@ -177,4 +180,20 @@ fn trailers_keep_what_comes_after_a_body_and_lose_what_belongs_before_it() {
     strip_trailers(&mut trailers);
     let kept = headers(&[("x-checksum", "1"), ("grpc-status", "0")]);
     assert_eq!(trailers, kept);
+}
+
+#[test]
+fn each_request_of_a_connection_is_introduced_by_the_host_it_asks_for() {
+    let peer = Peer::new("192.0.2.1:9".parse().unwrap());
+    for host in ["a.example", "a.example", "b.example", "a.example"] {
+        let host_value = HeaderValue::from_static(host);
+        let mut map = headers(&[("host", host)]);
+        let (glance, client) = (Glance::at(&map), client(&map, "192.0.2.1:9"));
+        prepare_request(&mut map, glance, &client, &peer, &host_value);
+        assert!(peer.asked_before(&host_value));
+        assert_eq!(map["x-forwarded-host"], host);
+        let forwarded = format!("for=192.0.2.1;host=\"{host}\";proto=http");
+        assert_eq!(map["forwarded"], forwarded);
+    }
+    assert!(!peer.asked_before(&HeaderValue::from_static("b.example")));
 }
