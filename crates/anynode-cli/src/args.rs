@@ -1,5 +1,6 @@
 //! The commands of the program and their flags.
 
+mod gateway;
 mod sessions;
 
 use std::net::SocketAddr;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
+pub(crate) use self::gateway::{Config, ConfigCheck, Gateway, Until};
 pub(crate) use self::sessions::{
     ID_CHARS, List, Place, Revoke, RevokeUser, Sessions, Show, Users, handles_last,
 };
@@ -20,12 +22,14 @@ pub(crate) use self::sessions::{
     version,
     args_conflicts_with_subcommands = true,
     after_help = "\
-ANYNODE_LOG=off|error|warn|info|debug|trace says how much is logged on stderr; errors by default.
+ANYNODE_LOG=off|error|warn|info|debug|trace says how much is logged on stderr; by default
+errors, and of a gateway infos as well.
 
 Exit codes: 0 done, 1 something failed or is not there, 2 called or configured wrongly.
 
 Examples:
   anynode
+  anynode gateway --config anynode.toml
   anynode sessions list --store sqlite:sessions.db --user ada
   anynode users revoke --store sqlite:sessions.db ada"
 )]
@@ -47,6 +51,11 @@ pub(crate) enum Command {
     /// `kill -9` too, so does the node. SIGTERM stops it as well, once it has answered what it
     /// was asked.
     Node(Node),
+    /// Serves as the load balancer that a configuration describes, until it is asked to stop.
+    Gateway(Gateway),
+    /// Checks the configuration of a gateway.
+    #[command(subcommand)]
+    Config(Config),
     /// Lists, shows and ends sessions in a store.
     #[command(subcommand)]
     Sessions(Sessions),

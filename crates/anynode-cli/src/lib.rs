@@ -9,9 +9,10 @@
 //! - `up`: the fleet of `anynode up`: gateway, nodes that are restarted, and what is printed
 //! - `node`: one web server, from its first line to its parent's death
 //! - `sample`: the application that every node serves, on nothing but the public API of [`anynode`]
+//! - `gateway`: the load balancer of a configuration; `config` reads that
 //! - `sessions`: what an operator sees of sessions, and how they end them
 //! - `completions`: for shells
-//! - `store`, `stop`, `log`, `print`, `misuse`: the store's URL, signals, log lines, stdout, exit code 2
+//! - `store`, `stop`, `lifeline`, `log`, `print`, `misuse`: the store's URL, signals, a parent's death, log lines, stdout, exit code 2
 
 mod args;
 
@@ -21,10 +22,15 @@ mod node;
 
 mod sample;
 
+mod gateway;
+
+mod config;
+
 mod sessions;
 
 mod completions;
 
+mod lifeline;
 mod log;
 mod misuse;
 mod print;
@@ -39,7 +45,7 @@ use anyhow::{Context, Error};
 use clap::Parser;
 use tokio::runtime::Builder;
 
-use self::args::{Cli, Command};
+use self::args::{Cli, Command, Config as ConfigCommand};
 use self::misuse::Misuse;
 use self::print::NobodyReads;
 
@@ -74,13 +80,18 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn perform(cli: Cli) -> Result<(), Error> {
-    log::start()?;
+    log::start(match cli.command {
+        Some(Command::Gateway(_)) => log::Default::Infos,
+        _ => log::Default::Errors,
+    })?;
     let runtime = Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.context("cannot start the runtime")?;
     let performed = match cli.command {
         Some(Command::Up(up)) => runtime.block_on(up::run(up)),
         None => runtime.block_on(up::run(cli.up)),
         Some(Command::Node(node)) => runtime.block_on(node::run(node)),
+        Some(Command::Gateway(gateway)) => runtime.block_on(gateway::run(gateway)),
+        Some(Command::Config(ConfigCommand::Check(check))) => config::check::run(&check),
         Some(Command::Sessions(command)) => runtime.block_on(sessions::run(command)),
         Some(Command::Users(command)) => runtime.block_on(sessions::run_users(command)),
         Some(Command::Completions(of)) => completions::run(&of),

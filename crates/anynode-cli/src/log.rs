@@ -10,14 +10,26 @@ use crate::misuse::Misuse;
 
 const VARIABLE: &str = "ANYNODE_LOG";
 
-/// Starts logging; by default only errors, because what a demonstration has to say it prints.
+/// What is logged unless the variable says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Default {
+    /// Of a command that prints what it has to say.
+    Errors,
+    /// Of a server that goes on for months and says what happens to it.
+    Infos,
+}
+
+/// Starts logging.
 ///
 /// # Errors
 /// [`Misuse`] when the variable holds no level.
-pub(crate) fn start() -> Result<(), Error> {
+pub(crate) fn start(default: Default) -> Result<(), Error> {
     let level = match env::var(VARIABLE) {
         Ok(text) => text.parse().map_err(|_| unknown())?,
-        Err(env::VarError::NotPresent) => LevelFilter::ERROR,
+        Err(env::VarError::NotPresent) => match default {
+            Default::Errors => LevelFilter::ERROR,
+            Default::Infos => LevelFilter::INFO,
+        },
         Err(env::VarError::NotUnicode(_)) => return Err(unknown().into()),
     };
     let lines = tracing_subscriber::fmt()

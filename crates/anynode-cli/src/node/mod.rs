@@ -1,7 +1,6 @@
 //! The `node` role: one web server that serves the sample application as long as its parent lives.
 
 mod hello;
-mod lifeline;
 mod telemetry;
 
 use std::future::IntoFuture;
@@ -18,6 +17,7 @@ use tokio::time::sleep;
 
 pub(crate) use self::hello::Hello;
 use crate::args::{self, Strategy};
+use crate::lifeline;
 use crate::misuse::Misuse;
 use crate::sample;
 use crate::stop::StopSignals;
@@ -25,6 +25,9 @@ use crate::store;
 
 /// How long requests in flight may take to finish once the node stops.
 pub(crate) const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long after its parent a node may live at most; a little more than it takes to stop in order.
+const OUTLIVE_MAX: Duration = STOP_TIMEOUT.saturating_add(Duration::from_secs(1));
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -39,7 +42,7 @@ enum Phase {
 /// reads where it serves.
 pub(crate) async fn run(node: args::Node) -> Result<(), Error> {
     let mut signals = StopSignals::catch().context("cannot catch signals")?;
-    let lifeline = lifeline::hold().context("cannot watch stdin")?;
+    let lifeline = lifeline::hold(OUTLIVE_MAX).context("cannot watch stdin")?;
     let metrics = telemetry::start()?;
     let store = open_store(&node).await?;
     let listener = listen(node.listen).await?;

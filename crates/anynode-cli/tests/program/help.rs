@@ -49,6 +49,8 @@ async fn the_help_of_each_command_fits_and_shows_an_example() {
         &["sessions", "revoke"],
         &["users", "revoke"],
         &["completions"],
+        &["gateway"],
+        &["config", "check"],
     ] {
         let help = check(&[command, &["--help"]].concat(), 0).await.stdout;
         let example = format!("  anynode {}", command.join(" "));

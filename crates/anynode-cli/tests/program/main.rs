@@ -6,6 +6,12 @@
 mod client;
 mod program;
 
+/// Configurations that cannot be used are refused with where, what and what to do.
+mod bad_configs;
+
+/// A gateway of a configuration, whose backends follow a file.
+mod gateway;
+
 /// Shells accept the completions, and the help names every command.
 mod help;
 

@@ -5,17 +5,19 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
-use tokio::time::timeout;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, Command};
+use tokio::time::{sleep, timeout};
 
 /// The longest any test waits for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A process of ours that serves; killed when dropped.
 pub(crate) struct Server {
-    _process: Child,
+    process: Child,
+    stderr: Lines<BufReader<ChildStderr>>,
     pub(crate) address: SocketAddr,
 }
 
@@ -40,16 +42,54 @@ impl Server {
         let mut process = anynode(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        let stderr = process.stderr.take().unwrap();
         let stdout = process.stdout.take().unwrap();
         let line = within(BufReader::new(stdout).lines().next_line()).await;
         let line = line.unwrap().expect("it says where it serves");
         let hello: Value = serde_json::from_str(&line).unwrap();
         Self {
-            _process: process,
+            process,
+            stderr: BufReader::new(stderr).lines(),
             address: hello["address"].as_str().unwrap().parse().unwrap(),
         }
+    }
+
+    /// A gateway with this configuration on a free port.
+    pub(crate) async fn gateway(config: &Path) -> Self {
+        let config = config.to_str().unwrap();
+        Self::start(&["gateway", "--json", "--with-parent", "--config", config]).await
+    }
+
+    /// Reads its log on to the next line that contains this.
+    pub(crate) async fn logged(&mut self, part: &str) -> String {
+        loop {
+            let line = within(self.stderr.next_line()).await.unwrap();
+            let line = line.unwrap_or_else(|| panic!("it ended without a line with {part:?}"));
+            if line.contains(part) {
+                return line;
+            }
+        }
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.process.id().unwrap()).unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+    }
+
+    /// Closes its stdin, as the death of this process would.
+    pub(crate) fn let_go(&mut self) {
+        drop(self.process.stdin.take());
+    }
+
+    /// Waits until it has ended, and returns its exit code; its stdin stays open meanwhile.
+    pub(crate) async fn ended(&mut self) -> Option<i32> {
+        let stdin = self.process.stdin.take();
+        let ended = within(self.process.wait()).await.unwrap();
+        drop(stdin);
+        ended.code()
     }
 }
 
@@ -105,4 +145,14 @@ pub(crate) fn sqlite(path: &Path) -> String {
 
 pub(crate) async fn within<T>(work: impl Future<Output = T>) -> T {
     timeout(PATIENCE, work).await.expect("it takes too long")
+}
+
+/// Waits until the condition holds.
+pub(crate) async fn until(condition: impl Fn() -> bool) {
+    within(async {
+        while !condition() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
 }
