@@ -35,6 +35,7 @@ pub(crate) enum RequestBody {
 pub(crate) struct Progress {
     frames: AtomicU64,
     awaits_client: AtomicBool,
+    broken: AtomicBool,
 }
 
 /// The body of an answer on its way to the client.
@@ -104,6 +105,9 @@ impl Body for RequestBody {
         progress
             .awaits_client
             .store(awaits_client, Ordering::Relaxed);
+        if matches!(frame, Poll::Ready(Some(Err(_)))) {
+            progress.broken.store(true, Ordering::Relaxed);
+        }
         if !awaits_client {
             progress.frames.fetch_add(1, Ordering::Relaxed);
         }
@@ -135,6 +139,11 @@ impl Progress {
     /// Tells whether the backend would take more than the client has sent.
     pub(crate) fn awaits_client(&self) -> bool {
         self.awaits_client.load(Ordering::Relaxed)
+    }
+
+    /// Tells whether what the client sent is no body, or ended before its end.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Relaxed)
     }
 }
 

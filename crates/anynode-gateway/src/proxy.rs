@@ -45,6 +45,8 @@ enum Refusal {
     Method,
     /// A transfer coding besides `chunked`, which the gateway could only pass on undecoded and unnamed.
     TransferCoding,
+    /// A body that is not what its head or its chunks say.
+    BadBody,
     /// The request's body stopped coming.
     ClientTimedOut,
     /// No backend could be reached; nothing was sent.
@@ -80,7 +82,11 @@ impl Proxy {
         check_method(request.method())?;
         let glance = Glance::at(request.headers());
         check_transfer_coding(request.headers(), glance)?;
-        check_target(request.uri(), self.limits.target_bytes_max)?;
+        check_target(
+            request.method(),
+            request.uri(),
+            self.limits.target_bytes_max,
+        )?;
         let host = host_of(&request, peer)?;
         let client = Client::of(request.headers(), peer.address(), &self.trusted_proxies);
         let websocket = if glance.hop_by_hop {
@@ -98,6 +104,7 @@ impl Proxy {
         if websocket.is_some() {
             upgrade::mark(request.headers_mut());
         }
+        let method = request.method().clone();
         let (mut response, lease) = self.forward(request).await?;
         let glance = Glance::at(response.headers());
         if let Err(refusal) = check_answer(&response, glance) {
@@ -108,13 +115,14 @@ impl Proxy {
             return Err(refusal);
         }
 
+        let lease = (!may_bring_more(&method, &response, glance)).then_some(lease);
         let is_websocket = glance.hop_by_hop && upgrade::is_websocket(response.headers());
         forwarded::strip_hop_by_hop(response.headers_mut(), glance);
         *response.version_mut() = Version::HTTP_11;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Ok(response.map(|body| AnswerBody::Backend {
                 body,
-                lease: Some(lease),
+                lease,
                 silence: Silence::new(silence_timeout),
             }));
         }
@@ -161,6 +169,7 @@ impl Proxy {
                     // The other idle connections may be as dead as this one was.
                     via = Via::New;
                 }
+                Outcome::BadBody => return Err(Refusal::BadBody),
                 Outcome::Failed => return Err(Refusal::NoAnswer),
                 Outcome::BackendTimedOut => return Err(Refusal::BackendTimedOut),
                 Outcome::ClientTimedOut => return Err(Refusal::ClientTimedOut),
@@ -208,7 +217,7 @@ fn check_transfer_coding(headers: &HeaderMap, glance: Glance) -> Result<(), Refu
 }
 
 /// Refuses a target that is too long or none of those a request may have (RFC 9112, 3.2).
-fn check_target(uri: &Uri, bytes_max: usize) -> Result<(), Refusal> {
+fn check_target(method: &Method, uri: &Uri, bytes_max: usize) -> Result<(), Refusal> {
     let authority = uri
         .authority()
         .map_or(0, |authority| authority.as_str().len());
@@ -217,7 +226,8 @@ fn check_target(uri: &Uri, bytes_max: usize) -> Result<(), Refusal> {
         return Err(Refusal::TargetTooLong);
     }
     match (uri.scheme_str(), uri.authority()) {
-        (None, None) if path.starts_with('/') || path == "*" => Ok(()),
+        (None, None) if path.starts_with('/') => Ok(()),
+        (None, None) if path == "*" && *method == Method::OPTIONS => Ok(()),
         (Some("http" | "https"), Some(_)) => Ok(()),
         _ => Err(Refusal::BadTarget),
     }
@@ -238,6 +248,20 @@ fn check_answer(response: &Response<Incoming>, glance: Glance) -> Result<(), Ref
         (None, Some(Ok(coding))) if coding.eq_ignore_ascii_case(b"chunked") => Ok(()),
         _ => Err(Refusal::NoAnswer),
     }
+}
+
+/// Tells whether a body may follow where none belongs, which would be taken for the next answer.
+///
+/// Python's own server answers HEAD like GET if its handler does, and writes the body after the head.
+fn may_bring_more(method: &Method, response: &Response<Incoming>, glance: Glance) -> bool {
+    let has_none = matches!(
+        response.status(),
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+    );
+    let length = response.headers().get(CONTENT_LENGTH);
+    let says_body = length.is_some_and(|length| length != "0")
+        || glance.hop_by_hop && response.headers().contains_key(TRANSFER_ENCODING);
+    *method == Method::HEAD || has_none && says_body
 }
 
 /// A field occurs more than once.
@@ -296,6 +320,10 @@ impl Refusal {
             Self::TransferCoding => (
                 StatusCode::NOT_IMPLEMENTED,
                 "no transfer coding but chunked is understood\n",
+            ),
+            Self::BadBody => (
+                StatusCode::BAD_REQUEST,
+                "the request's body cannot be read\n",
             ),
             Self::ClientTimedOut => (StatusCode::REQUEST_TIMEOUT, "the request did not arrive\n"),
             Self::NoBackend => (

@@ -75,6 +75,8 @@ pub(crate) enum Outcome {
     Silence,
     /// The request was written, and something went wrong that is not the end of the connection.
     Failed,
+    /// The client's body is none, or ended before its end.
+    BadBody,
     /// The backend said nothing for too long after the whole request, or stopped reading in the middle of it.
     BackendTimedOut,
     /// The client sent nothing for too long in the middle of its request's body.
@@ -185,8 +187,10 @@ impl Upstream {
                     return Outcome::Answered(response, lease);
                 }
                 Ok(Err(mut refused)) => {
+                    let is_broken = progress.is_some_and(|progress| progress.is_broken());
                     return match refused.take_message() {
                         Some(request) => Outcome::NotSent(request),
+                        None if is_broken => Outcome::BadBody,
                         None => after_writing(target, &refused.into_error()),
                     };
                 }
