@@ -45,6 +45,7 @@ mod upgrade;
 
 mod clock;
 mod config;
+mod lazy_timer;
 
 pub use anynode_core::balance::{
     AddressPrefix, BackendId, BackendState, Balance, CookieAffinity, Ejection, Incarnation,

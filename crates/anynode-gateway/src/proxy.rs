@@ -16,6 +16,7 @@ use crate::backends::Backends;
 use crate::body::{AnswerBody, RequestBody, Silence};
 use crate::config::{AfterSilence, Limits};
 use crate::forwarded::{self, Client, Glance, Peer, check_authority};
+use crate::lazy_timer::LazyTimer;
 use crate::upgrade;
 use crate::upstream::{Lease, Outcome, Upstream, Via};
 use crate::worker::OpenConnection;
@@ -105,7 +106,7 @@ impl Proxy {
             upgrade::mark(request.headers_mut());
         }
         let method = request.method().clone();
-        let (mut response, lease) = self.forward(request).await?;
+        let (mut response, lease) = self.forward(request, &open.answer_timer).await?;
         let glance = Glance::at(response.headers());
         if let Err(refusal) = check_answer(&response, glance) {
             if cfg!(planted = "reused_after_doubt") {
@@ -146,6 +147,7 @@ impl Proxy {
     async fn forward(
         &self,
         mut request: Request<RequestBody>,
+        timer: &LazyTimer,
     ) -> Result<(Response<Incoming>, Lease), Refusal> {
         let mut unreachable = Vec::new();
         let mut spare = self.spare(&request);
@@ -158,7 +160,7 @@ impl Proxy {
                 .backends
                 .choose(&unreachable)
                 .ok_or(Refusal::NoBackend)?;
-            match self.upstream.attempt(target, request, via).await {
+            match self.upstream.attempt(target, request, via, timer).await {
                 Outcome::Answered(response, lease) => return Ok((response, lease)),
                 Outcome::NotSent(back) => {
                     unreachable.push(target.choice.backend());

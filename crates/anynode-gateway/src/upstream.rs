@@ -1,6 +1,6 @@
 //! One worker's connections to the backends: kept while idle, and one attempt at a request over one of them.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
 use std::pin::pin;
@@ -14,12 +14,14 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
+
 use tracing::debug;
 
 use crate::backends::{Backends, Target};
 use crate::body::RequestBody;
 use crate::clock::Clock;
 use crate::config::Limits;
+use crate::lazy_timer::{Elapsed, LazyTimer};
 
 /// The most bytes buffered in each direction of a connection, unless a longer head is allowed.
 pub(crate) const BUFFER_BYTES_MAX: usize = 64 * 1024;
@@ -31,7 +33,7 @@ const SWEEP_PERIOD_LEAST: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Upstream {
     /// By incarnation of the backend, the longest idle first.
-    idle: Mutex<HashMap<u64, Vec<Idle>>>,
+    idle: Mutex<BTreeMap<u64, Vec<Idle>>>,
     backends: Backends,
     clock: Clock,
     limits: Limits,
@@ -103,6 +105,7 @@ impl Upstream {
         target: Target,
         mut request: Request<RequestBody>,
         via: Via,
+        timer: &LazyTimer,
     ) -> Outcome {
         if via == Via::IdleAfterCheck {
             // A current-thread runtime polls its sockets before it resumes a
@@ -112,7 +115,7 @@ impl Upstream {
         }
         if via != Via::New {
             while let Some(sender) = self.take_idle(target.choice) {
-                match self.exchange(sender, target, request).await {
+                match self.exchange(sender, target, request, timer).await {
                     Outcome::NotSent(back) => request = back,
                     outcome => return outcome,
                 }
@@ -122,7 +125,7 @@ impl Upstream {
             self.backends.connect_failed(target);
             return Outcome::NotSent(request);
         };
-        self.exchange(sender, target, request).await
+        self.exchange(sender, target, request, timer).await
     }
 
     /// Closes connections that were idle for too long, or whose backend is gone; never returns.
@@ -171,12 +174,14 @@ impl Upstream {
         mut sender: SendRequest<RequestBody>,
         target: Target,
         request: Request<RequestBody>,
+        timer: &LazyTimer,
     ) -> Outcome {
         let progress = request.body().progress();
         let mut frames_seen = 0;
         let mut answer = pin!(sender.try_send_request(request));
         loop {
-            match timeout(self.limits.answer_timeout, answer.as_mut()).await {
+            let answered = timer.timeout(self.limits.answer_timeout, answer.as_mut());
+            match answered.await {
                 Ok(Ok(response)) => {
                     self.backends.answered(target);
                     let lease = Lease {
@@ -194,7 +199,7 @@ impl Upstream {
                         None => after_writing(target, &refused.into_error()),
                     };
                 }
-                Err(_elapsed) => {}
+                Err(Elapsed) => {}
             }
             let Some(progress) = &progress else {
                 return Outcome::BackendTimedOut;
@@ -241,7 +246,7 @@ impl Upstream {
         !idle.sender.is_closed() && now < idle.since + self.limits.idle_timeout
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Vec<Idle>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Vec<Idle>>> {
         self.idle
             .lock()
             .expect("no holder of a worker's idle connections panics")
@@ -319,11 +324,12 @@ mod tests {
     /// Leaves one idle connection, lets the backend close it, and asks before the runtime could hear of it.
     async fn asked_when_just_closed(via: Via) -> Outcome {
         let (backend, answered) = backend();
-        let clock = Clock::start();
+        let (clock, timer) = (Clock::start(), LazyTimer::default());
         let backends = Backends::new(&[backend], clock).unwrap();
         let upstream = Upstream::new(backends.clone(), clock, Limits::default());
         let target = backends.choose(&[]).unwrap();
-        let Outcome::Answered(_, lease) = upstream.attempt(target, post(), Via::New).await else {
+        let Outcome::Answered(_, lease) = upstream.attempt(target, post(), Via::New, &timer).await
+        else {
             panic!("the backend answers the first request");
         };
         lease.give_back();
@@ -334,7 +340,7 @@ mod tests {
             tokio::task::yield_now().await;
         }
         drop(answered.recv().unwrap());
-        upstream.attempt(target, post(), via).await
+        upstream.attempt(target, post(), via, &timer).await
     }
 
     #[tokio::test]

@@ -1,13 +1,14 @@
 //! One worker: the connections it was handed, each served until it ends or the gateway stops.
 
 use std::convert::Infallible;
+use std::future::{Future, poll_fn};
 use std::net::{SocketAddr, TcpStream};
+use std::pin::pin;
 use std::sync::Arc;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::pin;
+use hyper_util::rt::TokioIo;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::timeout;
@@ -17,6 +18,7 @@ use crate::client_io::ClientIo;
 use crate::config::Limits;
 use crate::forwarded::Peer;
 use crate::guard::Guard;
+use crate::lazy_timer::{HeadTimer, LazyTimer};
 use crate::proxy::Proxy;
 use crate::upstream::BUFFER_BYTES_MAX;
 
@@ -46,6 +48,8 @@ pub(crate) struct OpenConnection {
     _share: Arc<()>,
     /// When the last of a worker's is dropped, the worker has nothing left to finish.
     _unfinished: mpsc::Sender<Infallible>,
+    /// For the backend's answers, of which one is awaited at a time.
+    pub(crate) answer_timer: LazyTimer,
 }
 
 /// Whether the gateway takes new connections.
@@ -53,6 +57,16 @@ pub(crate) struct OpenConnection {
 pub(crate) enum Phase {
     Serving,
     Stopping,
+}
+
+/// Whether a connection knows of the stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    /// It has not asked.
+    Unheard,
+    /// It will be woken.
+    Awaited,
+    Heard,
 }
 
 /// One client's connection.
@@ -83,6 +97,7 @@ impl Worker {
                 _permit: accepted.permit,
                 _share: accepted.share,
                 _unfinished: unfinished.clone(),
+                answer_timer: LazyTimer::default(),
             });
             let stream = accepted.stream;
             let serving = Connection {
@@ -120,20 +135,29 @@ impl Connection {
             async move { Ok::<_, Infallible>(proxy.answer(peer, open, request).await) }
         });
         let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
+            .timer(HeadTimer::default())
             .header_read_timeout(limits.head_timeout)
             .max_header_size(limits.head_bytes_max)
             .max_buf_size(BUFFER_BYTES_MAX.max(limits.head_bytes_max))
             .serve_connection(TokioIo::new(io), service)
             .with_upgrades();
-        pin!(connection);
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = stopping(&mut self.phase) => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+        let mut connection = pin!(connection);
+        let phase = self.phase.clone();
+        let mut stopped = pin!(stopping(&mut self.phase));
+        let mut stop = Stop::Unheard;
+        let ended = poll_fn(|context| {
+            // To be woken by the stop it is enough to have asked once: a task keeps its waker.
+            if stop == Stop::Unheard || stop == Stop::Awaited && phase.has_changed().unwrap_or(true)
+            {
+                stop = Stop::Awaited;
+                if stopped.as_mut().poll(context).is_ready() {
+                    stop = Stop::Heard;
+                    connection.as_mut().graceful_shutdown();
+                }
             }
-        };
+            connection.as_mut().poll(context)
+        })
+        .await;
         if let Err(error) = ended {
             debug!(%error, "a client's connection ended");
         }
