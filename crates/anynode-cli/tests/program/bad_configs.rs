@@ -30,7 +30,7 @@ fn cases() -> Vec<Case> {
         let (head, text) = block.split_once('\n').unwrap();
         let words: Vec<&str> = head.splitn(3, ' ').collect();
         Case {
-            text,
+            text: text.trim_end(),
             line: words[0].parse().unwrap(),
             key: named(words[1]),
             part: named(words[2]),
@@ -73,7 +73,7 @@ async fn each_mistake_is_said_where_it_is_and_what_to_do() {
         part,
     } in cases
     {
-        let directory = directory(&format!("{GOOD}{text}{BACKEND}"));
+        let directory = directory(&format!("{GOOD}{text}\n{BACKEND}"));
         let file = path_in(directory.path());
         let refused = check(&["config", "check", "--json", &file], 2).await;
         let checked = &refused.json()[0];
