@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use self::front::{Front, NOTICE};
-pub use self::process::Launcher;
+use self::process::Launcher;
 use self::rank::{Line, Rank, State};
 pub use self::strategy::Strategy;
 pub use self::usage::Usage;
@@ -38,6 +38,8 @@ pub struct Plan {
     pub nodes: usize,
     /// The URL of the store of [`Strategy::Central`]; a new SQLite file if none is named.
     pub store: Option<String>,
+    /// The program whose subcommand `role` is `anynode`; this one if none is named.
+    pub program: Option<PathBuf>,
 }
 
 /// A running fleet. Dropping it kills its processes; [`stop`](Self::stop) ends them in order.
@@ -56,6 +58,21 @@ pub struct Fleet {
     directory: TempDir,
 }
 
+// === impl Plan ===
+
+impl Plan {
+    /// A fleet of this program's roles, on a new SQLite file where it needs a store.
+    #[must_use]
+    pub fn new(strategy: Strategy, nodes: usize) -> Self {
+        Self {
+            strategy,
+            nodes,
+            store: None,
+            program: None,
+        }
+    }
+}
+
 // === impl Fleet ===
 
 impl Fleet {
@@ -72,7 +89,7 @@ impl Fleet {
             })),
             Strategy::Memory | Strategy::StickyCookie | Strategy::StickyIp => None,
         };
-        let launcher = Launcher::of_this_program(store)?;
+        let launcher = Launcher::new(plan.program.clone(), store)?;
         let ranks = fill(&launcher, plan.strategy, 1..=plan.nodes, 0).await?;
         let lines: Vec<Line> = ranks.iter().map(Rank::line).collect();
         let front = Front::start(&launcher, directory.path(), plan.strategy, &lines).await?;

@@ -30,7 +30,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How roles are started.
 #[derive(Clone)]
-pub struct Launcher {
+pub(super) struct Launcher {
     /// The program that has `role` as a subcommand.
     program: PathBuf,
     /// May hold a password, so there is no derived `Debug`.
@@ -55,12 +55,12 @@ struct Hello {
 // === impl Launcher ===
 
 impl Launcher {
-    /// Starts roles from this program, whose `role` subcommand is the program `anynode`.
-    ///
-    /// # Errors
-    /// When the system does not say which program this is.
-    pub fn of_this_program(store: Option<String>) -> Result<Self, Error> {
-        let program = std::env::current_exe().context("the system does not name this program")?;
+    /// Starts roles from this program, or another one.
+    pub(super) fn new(program: Option<PathBuf>, store: Option<String>) -> Result<Self, Error> {
+        let program = match program {
+            Some(program) => program,
+            None => std::env::current_exe().context("the system does not name this program")?,
+        };
         Ok(Self { program, store })
     }
 

@@ -141,9 +141,8 @@ impl Terms {
             ),
         };
         Ok(Plan {
-            strategy: self.strategy,
-            nodes,
             store,
+            ..Plan::new(self.strategy, nodes)
         })
     }
 
