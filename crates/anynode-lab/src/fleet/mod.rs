@@ -120,7 +120,13 @@ impl Fleet {
             .collect()
     }
 
-    /// The ids of all processes, the gateway's excepted.
+    /// The id of the gateway's process.
+    #[must_use]
+    pub fn gateway_pid(&self) -> u32 {
+        self.front.pid()
+    }
+
+    /// The ids of the nodes' processes.
     #[must_use]
     pub fn node_pids(&self) -> Vec<u32> {
         self.ranks.iter().map(|rank| rank.process.pid()).collect()

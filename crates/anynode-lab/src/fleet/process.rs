@@ -28,6 +28,9 @@ const HELLO_BYTES_MAX: u64 = 1024;
 /// How long a process may take to stop in order before it is killed.
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// How much the roles log.
+const LOG: &str = "ANYNODE_LOG";
+
 /// How roles are started.
 #[derive(Clone)]
 pub(super) struct Launcher {
@@ -101,6 +104,10 @@ impl Launcher {
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .process_group(0);
+        if std::env::var_os(LOG).is_none() {
+            // What is done to a fleet is no news to who does it.
+            command.env(LOG, "error");
+        }
         match &self.store {
             Some(store) => command.env("ANYNODE_STORE", store),
             None => command.env_remove("ANYNODE_STORE"),
