@@ -119,6 +119,9 @@ pub(crate) struct Node {
     /// Where it listens: a loopback address; port 0 takes a free port.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", value_parser = loopback)]
     pub(crate) listen: SocketAddr,
+    /// Shows the other nodes and a second shop on this node's memory, as `anynode up` asks for.
+    #[arg(long, hide = true)]
+    pub(crate) demo: bool,
 }
 
 #[derive(Debug, Args)]

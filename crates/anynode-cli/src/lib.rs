@@ -9,6 +9,8 @@
 //! - `up`: the fleet of `anynode up`: gateway, nodes that are restarted, and what is printed
 //! - `node`: one web server, from its first line to its parent's death
 //! - `sample`: the application that every node serves, on nothing but the public API of [`anynode`]
+//! - `demo`: what the nodes of `anynode up` and their parent tell each other, and show around the sample
+//! - `fill`: values into the HTML of pages, escaped
 //! - `gateway`: the load balancer of a configuration; `config` reads that
 //! - `sessions`: what an operator sees of sessions, and how they end them
 //! - `completions`: for shells
@@ -21,6 +23,9 @@ mod up;
 mod node;
 
 mod sample;
+
+mod demo;
+mod fill;
 
 mod gateway;
 

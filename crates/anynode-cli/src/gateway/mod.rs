@@ -60,7 +60,7 @@ pub(crate) async fn run(gateway: args::Gateway) -> Result<(), Error> {
     let lifeline = match gateway.until() {
         Until::Asked => None,
         Until::ParentEnds => {
-            let held = lifeline::hold(stop_timeout + OUTLIVE_SPARE);
+            let held = lifeline::hold(stop_timeout + OUTLIVE_SPARE, |_line| {});
             Some(held.context("cannot watch stdin")?)
         }
     };

@@ -1,5 +1,6 @@
 //! The `node` role: one web server that serves the sample application as long as its parent lives.
 
+mod app;
 mod hello;
 mod telemetry;
 
@@ -17,9 +18,9 @@ use tokio::time::sleep;
 
 pub(crate) use self::hello::Hello;
 use crate::args::{self, Strategy};
+use crate::demo::Siblings;
 use crate::lifeline;
 use crate::misuse::Misuse;
-use crate::sample;
 use crate::stop::StopSignals;
 use crate::store;
 
@@ -42,12 +43,15 @@ enum Phase {
 /// reads where it serves.
 pub(crate) async fn run(node: args::Node) -> Result<(), Error> {
     let mut signals = StopSignals::catch().context("cannot catch signals")?;
-    let lifeline = lifeline::hold(OUTLIVE_MAX).context("cannot watch stdin")?;
+    let siblings = node.demo.then(Siblings::unknown);
+    let heard = siblings.clone();
+    let hear = move |line: &[u8]| heard.iter().for_each(|siblings| siblings.hear(line));
+    let lifeline = lifeline::hold(OUTLIVE_MAX, hear).context("cannot watch stdin")?;
     let metrics = telemetry::start()?;
     let store = open_store(&node).await?;
     let listener = listen(node.listen).await?;
     let address = listener.local_addr().context("the socket has no address")?;
-    let app = sample::app(&node.name, store).merge(metrics);
+    let app = app::app(&node, store, siblings, metrics);
     Hello { address }.print().context("nobody reads stdout")?;
 
     let (stop, stopping) = watch::channel(Phase::Serving);
@@ -81,7 +85,7 @@ async fn open_store(node: &args::Node) -> Result<Arc<dyn Store>, Error> {
                 .to_owned(),
         )
         .into()),
-        (Strategy::Memory, None) => Ok(Arc::new(MemoryStore::new(Arc::new(SystemClock)))),
+        (Strategy::Memory, None) => Ok(memory()),
         // Else the sessions would not be where whoever named a store looks for them.
         (Strategy::Memory, Some(_)) => Err(Misuse(
             "--strategy memory keeps no session in a store, but --store or ANYNODE_STORE in the \
@@ -90,6 +94,10 @@ async fn open_store(node: &args::Node) -> Result<Arc<dyn Store>, Error> {
         )
         .into()),
     }
+}
+
+fn memory() -> Arc<dyn Store> {
+    Arc::new(MemoryStore::new(Arc::new(SystemClock)))
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {

@@ -3,23 +3,23 @@
 //! It is what an application on anynode looks like: nothing here knows that there are other nodes.
 
 mod page;
+mod rows;
 
 use std::process;
 use std::sync::Arc;
 
 use anynode::core::{Handle, Store};
-use anynode::{CookieConfig, Session, SessionError, SessionLayer};
+use anynode::{ClearSiteData, CookieConfig, Session, SessionError, SessionLayer};
 use axum::extract::{Form, State};
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::middleware::map_response_with_state;
-use axum::response::{Html, IntoResponse, Response};
+use axum::http::{StatusCode, header::LOCATION};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::{Value, json};
 
-/// Names the node in every response.
-const NODE: HeaderName = HeaderName::from_static("x-anynode-node");
+use crate::args::Strategy;
+use crate::demo::Around;
 
 /// Longer names are refused: nobody has to read them.
 const NAME_CHARS_MAX: usize = 40;
@@ -27,30 +27,27 @@ const NAME_CHARS_MAX: usize = 40;
 /// What the shop sells.
 const ITEMS: [&str; 3] = ["apples", "bread", "coffee"];
 
-/// A larger cart is refused; a session is no warehouse.
+/// What does not fit into the cart is left out; a session is no warehouse.
 const CART_MAX: usize = 20;
 
-#[derive(Clone, Debug)]
-struct Node {
-    name: String,
-    pid: u32,
-}
+/// Of how many visits the page says who answered.
+const TRAIL_MAX: usize = 12;
 
-/// Answer of `/whoami`.
-#[derive(Debug, Serialize)]
-struct WhoAmI {
-    node: String,
-    pid: u32,
-    user: Option<String>,
-    visits: u64,
-    cart: Vec<String>,
-}
+type Place = State<Arc<Shop>>;
+type Answer = Result<Response, SessionError>;
 
-/// Answer of `/visit`.
-#[derive(Debug, Serialize)]
-struct Visit {
-    node: String,
-    visits: u64,
+/// The shop as one node serves it.
+pub(crate) struct Shop {
+    /// What the node is called.
+    pub(crate) node: String,
+    /// What its paths begin with.
+    pub(crate) base: &'static str,
+    /// The path of its page.
+    pub(crate) home: &'static str,
+    /// Where its sessions live.
+    pub(crate) strategy: Strategy,
+    /// What a demonstration shows around it.
+    pub(crate) around: Box<dyn Fn() -> Around + Send + Sync>,
 }
 
 #[derive(Deserialize)]
@@ -68,121 +65,139 @@ struct Other {
     handle: String,
 }
 
-/// The application as the node of this name serves it.
-pub(crate) fn app(node: &str, store: Arc<dyn Store>) -> Router {
-    let node = Node {
-        name: node.to_owned(),
-        pid: process::id(),
-    };
-    // Nodes serve plain HTTP on loopback alone, where no browser takes a `Secure` cookie from curl.
-    let sessions = SessionLayer::from_arc(store).with_cookie(CookieConfig::insecure_loopback());
-    let with_session = Router::new()
+/// The shop with its sessions in `store`, and with `more` routes that are protected as its own are.
+pub(crate) fn shop(
+    shop: Shop,
+    store: Arc<dyn Store>,
+    cookie: CookieConfig,
+    more: Router,
+) -> Router {
+    let sessions = SessionLayer::from_arc(store)
+        .with_cookie(cookie)
+        // All programs on loopback share one jar, and a logout here is none of theirs.
+        .with_clear_site_data(ClearSiteData::Omitted);
+    Router::new()
         .route("/", get(home))
         .route("/login", post(log_in))
+        .route("/logged-in", get(arrive))
         .route("/logout", post(log_out))
         .route("/logout-there", post(log_out_there))
+        .route("/logout-elsewhere", post(log_out_elsewhere))
         .route("/logout-everywhere", post(log_out_everywhere))
         .route("/cart", post(add_to_cart))
+        .route("/cart/remove", post(take_from_cart))
         .route("/visit", get(visit).post(visit))
         .route("/whoami", get(who_am_i))
+        .with_state(Arc::new(shop))
+        .merge(more)
         .layer(sessions)
-        .with_state(node.clone());
-    Router::new()
-        .route("/healthz", get("ok\n"))
-        .route("/style.css", get(style))
-        .merge(with_session)
-        .layer(map_response_with_state(node, finish))
 }
 
 // === pages ===
 
-async fn home(State(node): State<Node>, session: Session) -> Result<Response, SessionError> {
+async fn home(State(shop): Place, session: Session) -> Answer {
     let Some(user) = session.user().await? else {
-        return Ok(Html(page::login(&node)).into_response());
+        return Ok(page::login(&shop, &session).into_response());
     };
+    let node = shop.node.clone();
+    let follow = move |trail: Option<Vec<String>>| {
+        let mut trail = trail.unwrap_or_default();
+        trail.push(node.clone());
+        trail.split_off(trail.len().saturating_sub(TRAIL_MAX))
+    };
+    // Written together with the visit.
+    let trail = session.update("trail", follow).await?;
     let visits = count_visit(&session).await?;
     let cart = cart(&session).await?;
-    let (sessions, _) = session.sessions().await?.list(None).await?;
-    let page = page::home(&node, user.as_str(), visits, &cart, &sessions);
-    Ok(Html(page).into_response())
+    let (list, _) = session.sessions().await?.list(None).await?;
+    let main = page::shop(&shop, user.as_str(), visits, &trail, &cart, &list);
+    Ok(page::page(&shop, &session, "Shop", &main).into_response())
 }
 
-async fn log_in(session: Session, Form(login): Form<Login>) -> Result<Response, SessionError> {
+async fn log_in(State(shop): Place, session: Session, Form(login): Form<Login>) -> Answer {
     let name = login.name.trim();
     if name.is_empty() || name.chars().count() > NAME_CHARS_MAX {
-        return Ok(bad_request("a name has 1 to 40 characters\n"));
+        return Ok((StatusCode::BAD_REQUEST, "a name has 1 to 40 characters\n").into_response());
     }
     session.bind(name).await?;
-    Ok(home_with(format!("logged in as {name}\n")))
+    Ok(see_other(
+        &format!("{}/logged-in", shop.base),
+        "logged in\n",
+    ))
 }
 
-async fn log_out(session: Session) -> Result<Response, SessionError> {
+/// Where a login leads: a browser that does not send the cookie back is told so.
+async fn arrive(State(shop): Place, session: Session) -> Response {
+    if session.was_presented() {
+        return see_other(shop.home, "logged in\n");
+    }
+    page::cookie_missing(&shop, &session).into_response()
+}
+
+async fn log_out(State(shop): Place, session: Session) -> Answer {
     session.revoke().await?;
-    Ok(home_with("logged out\n"))
+    Ok(see_other(shop.home, "logged out\n"))
 }
 
-async fn log_out_there(
-    session: Session,
-    Form(other): Form<Other>,
-) -> Result<Response, SessionError> {
+async fn log_out_there(State(shop): Place, session: Session, Form(other): Form<Other>) -> Answer {
     let Ok(handle) = other.handle.parse::<Handle>() else {
-        return Ok(bad_request("this is no handle of a session\n"));
+        return Ok((StatusCode::BAD_REQUEST, "this is no handle of a session\n").into_response());
     };
     session.sessions().await?.revoke(handle).await?;
-    Ok(home_with("logged out there\n"))
+    Ok(see_other(shop.home, "logged out there\n"))
 }
 
-async fn log_out_everywhere(session: Session) -> Result<Response, SessionError> {
+async fn log_out_elsewhere(State(shop): Place, session: Session) -> Answer {
+    session.sessions().await?.revoke_others().await?;
+    Ok(see_other(shop.home, "logged out everywhere but here\n"))
+}
+
+async fn log_out_everywhere(State(shop): Place, session: Session) -> Answer {
     session.sessions().await?.revoke_all().await?;
-    Ok(home_with("logged out everywhere\n"))
+    Ok(see_other(shop.home, "logged out everywhere\n"))
 }
 
-async fn add_to_cart(session: Session, Form(item): Form<Item>) -> Result<Response, SessionError> {
+async fn add_to_cart(State(shop): Place, session: Session, Form(item): Form<Item>) -> Answer {
     let Some(item) = ITEMS.into_iter().find(|known| *known == item.item) else {
-        return Ok(bad_request("the shop has no such item\n"));
+        return Ok((StatusCode::BAD_REQUEST, "the shop has no such item\n").into_response());
     };
-    logged_in(&session).await?;
-    // The closure may run again on a newer cart, and so adds to the one it is given.
-    let add = move |cart: Option<Vec<String>>| {
-        let mut cart = cart.unwrap_or_default();
-        if cart.len() < CART_MAX {
-            cart.push(item.to_owned());
-        }
-        cart
+    let add = move |cart: &mut Vec<String>| {
+        cart.push(item.to_owned());
+        cart.truncate(CART_MAX);
     };
-    session.update("cart", add).await?;
-    Ok(home_with("added\n"))
+    change_cart(&session, add).await?;
+    Ok(see_other(shop.home, "added\n"))
+}
+
+async fn take_from_cart(State(shop): Place, session: Session, Form(item): Form<Item>) -> Answer {
+    let take = move |cart: &mut Vec<String>| {
+        let place = cart.iter().position(|of| *of == item.item);
+        place.map(|place| cart.remove(place));
+    };
+    change_cart(&session, take).await?;
+    Ok(see_other(shop.home, "taken out\n"))
 }
 
 // === for programs ===
 
-async fn visit(State(node): State<Node>, session: Session) -> Result<Json<Visit>, SessionError> {
-    logged_in(&session).await?;
+async fn visit(State(shop): Place, session: Session) -> Result<Json<Value>, SessionError> {
+    session.user().await?.ok_or(SessionError::NotBound)?;
     let visits = count_visit(&session).await?;
-    let node = node.name;
-    Ok(Json(Visit { node, visits }))
+    Ok(Json(json!({ "node": shop.node, "visits": visits })))
 }
 
-async fn who_am_i(
-    State(node): State<Node>,
-    session: Session,
-) -> Result<Json<WhoAmI>, SessionError> {
+async fn who_am_i(State(shop): Place, session: Session) -> Result<Json<Value>, SessionError> {
     let user = session.user().await?;
-    Ok(Json(WhoAmI {
-        node: node.name,
-        pid: node.pid,
-        user: user.map(|user| user.as_str().to_owned()),
-        visits: session.get("visits").await?.unwrap_or(0),
-        cart: cart(&session).await?,
-    }))
+    Ok(Json(json!({
+        "node": shop.node,
+        "pid": process::id(),
+        "user": user.as_ref().map(|user| user.as_str()),
+        "visits": session.get::<u64>("visits").await?.unwrap_or(0),
+        "cart": cart(&session).await?,
+    })))
 }
 
 // === parts ===
-
-async fn logged_in(session: &Session) -> Result<(), SessionError> {
-    let user = session.user().await?;
-    user.map(|_| ()).ok_or(SessionError::NotBound)
-}
 
 /// Commits at once, so that the number shown is the one that was written.
 async fn count_visit(session: &Session) -> Result<u64, SessionError> {
@@ -194,30 +209,20 @@ async fn cart(session: &Session) -> Result<Vec<String>, SessionError> {
     Ok(session.get("cart").await?.unwrap_or_default())
 }
 
-/// Sends a browser back to the page; the text is for those who do not follow.
-fn home_with(text: impl IntoResponse) -> Response {
-    (StatusCode::SEE_OTHER, [(LOCATION, "/")], text).into_response()
+/// The change may be made again on a newer cart, and so is one of the cart it is given.
+async fn change_cart(
+    session: &Session,
+    change: impl Fn(&mut Vec<String>) + Send + Sync + 'static,
+) -> Result<(), SessionError> {
+    session.user().await?.ok_or(SessionError::NotBound)?;
+    let update = move |cart: Option<Vec<String>>| {
+        let mut cart = cart.unwrap_or_default();
+        change(&mut cart);
+        cart
+    };
+    session.update("cart", update).await.map(drop)
 }
 
-fn bad_request(text: &'static str) -> Response {
-    (StatusCode::BAD_REQUEST, text).into_response()
-}
-
-async fn style() -> impl IntoResponse {
-    let css = HeaderValue::from_static("text/css; charset=utf-8");
-    ([(CONTENT_TYPE, css)], include_str!("style.css"))
-}
-
-/// Names the node, and lets a page load nothing but its own style and send forms nowhere else.
-async fn finish(State(node): State<Node>, mut response: Response) -> Response {
-    const POLICY: HeaderValue = HeaderValue::from_static(
-        "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-    );
-    let headers = response.headers_mut();
-    if let Ok(name) = HeaderValue::from_str(&node.name) {
-        headers.insert(NODE, name);
-    }
-    headers.insert(CONTENT_SECURITY_POLICY, POLICY);
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response
+fn see_other(path: &str, text: &'static str) -> Response {
+    (StatusCode::SEE_OTHER, [(LOCATION, path)], text).into_response()
 }

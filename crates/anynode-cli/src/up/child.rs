@@ -11,9 +11,11 @@ use std::time::Duration;
 use anyhow::{Context, Error, bail};
 use anynode_gateway::{Backend, Incarnation};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
-use tokio::process::{self, ChildStdin, ChildStdout, Command};
+use tokio::process::{self, ChildStdout, Command};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::board::Board;
 use crate::args::STORE_VARIABLE;
 use crate::node::{self, Hello};
 
@@ -32,6 +34,7 @@ pub(super) struct Launcher {
     executable: Arc<PathBuf>,
     /// May hold a password, so the launcher has no derived `Debug`.
     store: Arc<str>,
+    board: Board,
 }
 
 /// A node that serves.
@@ -41,17 +44,22 @@ pub(super) struct Child {
     pid: u32,
     address: SocketAddr,
     process: process::Child,
-    /// The node's lifeline: it stops when this is closed, however this process ends.
-    lifeline: Option<ChildStdin>,
+    /// Holds the node's pipes. It stops when its stdin is closed, however this process ends.
+    lifeline: Lifeline,
 }
+
+/// The task that talks with a node; with it go the pipes.
+#[derive(Debug)]
+struct Lifeline(JoinHandle<()>);
 
 // === impl Launcher ===
 
 impl Launcher {
-    pub(super) fn new(executable: PathBuf, store: String) -> Self {
+    pub(super) fn new(executable: PathBuf, store: String, board: Board) -> Self {
         Self {
             executable: Arc::new(executable),
             store: store.into(),
+            board,
         }
     }
 
@@ -62,9 +70,10 @@ impl Launcher {
             .command(&name)
             .spawn()
             .with_context(|| format!("node {name} cannot be started"))?;
-        let lifeline = process.stdin.take();
+        let stdin = process.stdin.take().expect("stdin is a pipe");
         let stdout = process.stdout.take().expect("stdout is a pipe");
-        let hello = timeout(HELLO_TIMEOUT, hello(stdout)).await;
+        let mut stdout = BufReader::new(stdout);
+        let hello = timeout(HELLO_TIMEOUT, hello(&mut stdout)).await;
         let hello = match hello {
             Ok(Ok(Some(hello))) => hello,
             Ok(Ok(None)) => bail!("node {name} ended or did not say where it serves"),
@@ -77,14 +86,14 @@ impl Launcher {
             pid,
             address: hello.address,
             process,
-            lifeline,
+            lifeline: Lifeline(tokio::spawn(self.board.clone().talk(stdin, stdout))),
         })
     }
 
     fn command(&self, name: &str) -> Command {
         let mut command = Command::new(&*self.executable);
         command
-            .args(["node", "--name", name])
+            .args(["node", "--demo", "--name", name])
             .env(STORE_VARIABLE, &*self.store)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -96,10 +105,9 @@ impl Launcher {
     }
 }
 
-async fn hello(stdout: ChildStdout) -> io::Result<Option<Hello>> {
+async fn hello(stdout: &mut BufReader<ChildStdout>) -> io::Result<Option<Hello>> {
     let mut line = String::new();
-    let mut stdout = BufReader::new(stdout.take(HELLO_BYTES_MAX));
-    stdout.read_line(&mut line).await?;
+    stdout.take(HELLO_BYTES_MAX).read_line(&mut line).await?;
     Ok(Hello::parse(&line))
 }
 
@@ -152,15 +160,29 @@ impl Child {
         self.process.wait().await
     }
 
+    /// Kills the process with `SIGKILL`. It is the child's own handle that is asked, so no other process is met.
+    pub(super) fn kill(&mut self) {
+        // An error means that the process has ended meanwhile.
+        let _ = self.process.start_kill();
+    }
+
     /// Closes the lifeline, waits for the node to finish its requests, and kills it if it does not end.
     ///
     /// It asks as the death of this process would, so that there is one way to stop and it is in
     /// use every day; a signal to a process id could meet another process.
     pub(super) async fn stop(mut self) {
-        drop(self.lifeline.take());
+        drop(self.lifeline);
         if timeout(KILL_AFTER, self.process.wait()).await.is_err() {
             // An error means that the process has ended meanwhile.
             let _ = self.process.kill().await;
         }
+    }
+}
+
+// === impl Lifeline ===
+
+impl Drop for Lifeline {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }

@@ -1,13 +1,15 @@
 //! Keeps one node running: what ends is reported, taken out of the gateway's pool, and started again.
 
 use std::io;
+use std::pin::pin;
 use std::process::ExitStatus;
 use std::time::Duration;
 
 use anynode_gateway::Backends;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
+use super::board::Board;
 use super::child::{Child, Launcher};
 use super::{Phase, report};
 
@@ -25,6 +27,7 @@ const SOUND_AFTER: Duration = Duration::from_secs(10);
 pub(super) struct Keeper {
     launcher: Launcher,
     backends: Backends,
+    board: Board,
     phase: watch::Receiver<Phase>,
     rest: Duration,
 }
@@ -35,11 +38,13 @@ impl Keeper {
     pub(super) fn new(
         launcher: Launcher,
         backends: Backends,
+        board: Board,
         phase: watch::Receiver<Phase>,
     ) -> Self {
         Self {
             launcher,
             backends,
+            board,
             phase,
             rest: REST_LEAST,
         }
@@ -54,6 +59,7 @@ impl Keeper {
                 () = stopping(&mut phase) => return child.stop().await,
             };
             self.backends.remove(child.backend().id());
+            self.board.ended(&child.name());
             let death = report::Death::new(child.name(), ended);
             child = tokio::select! {
                 successor = self.successor(child.number(), &death) => successor,
@@ -63,12 +69,17 @@ impl Keeper {
         }
     }
 
+    /// Waits until the node has ended, by itself or because somebody asked for it to be killed.
     async fn ended(&mut self, child: &mut Child) -> io::Result<ExitStatus> {
-        if let Ok(ended) = timeout(SOUND_AFTER, child.ended()).await {
-            return ended;
+        let mut kills = self.board.kills(child.name());
+        let mut sound = pin!(sleep(SOUND_AFTER));
+        loop {
+            tokio::select! {
+                ended = child.ended() => return ended,
+                () = kills.next() => child.kill(),
+                () = &mut sound, if !sound.is_elapsed() => self.rest = REST_LEAST,
+            }
         }
-        self.rest = REST_LEAST;
-        child.ended().await
     }
 
     async fn successor(&mut self, number: u64, death: &report::Death) -> Child {
@@ -84,6 +95,7 @@ impl Keeper {
             };
             let inserted = self.backends.insert(child.backend());
             inserted.expect("its predecessor left a place in the pool");
+            self.board.serves(&child);
             report::restarted(death, &child);
             return child;
         }

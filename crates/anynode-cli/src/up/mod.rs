@@ -1,5 +1,6 @@
 //! `anynode up`: a gateway, nodes as child processes, and one session store, until somebody stops it.
 
+mod board;
 mod child;
 mod keeper;
 mod report;
@@ -10,10 +11,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, Error};
-use anynode_gateway::{Backends, Gateway, GatewayConfig, Running, StartError};
+use anynode_gateway::{Gateway, GatewayConfig, Running, StartError};
 use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
 
+use self::board::Board;
 use self::child::{Child, Launcher};
 use self::keeper::Keeper;
 use crate::args;
@@ -50,7 +52,8 @@ pub(crate) async fn run(up: args::Up) -> Result<(), Error> {
     // made by one process.
     drop(store::open(&url).await?);
     let gateway = start_gateway(up.listen)?;
-    let launcher = Launcher::new(executable()?, url.clone());
+    let board = Board::new();
+    let launcher = Launcher::new(executable()?, url.clone(), board.clone());
 
     let starting = start_nodes(&launcher, up.nodes);
     let children = tokio::select! {
@@ -61,11 +64,18 @@ pub(crate) async fn run(up: args::Up) -> Result<(), Error> {
     // Nothing is announced before the gateway can pass requests to it.
     for child in &children {
         gateway.backends().insert(child.backend())?;
+        board.serves(child);
     }
     report::started(gateway.local_addr(), &children, &url);
     let mut fleet = Fleet::new();
     for child in children {
-        fleet.keep(child, launcher.clone(), gateway.backends());
+        let keeper = Keeper::new(
+            launcher.clone(),
+            gateway.backends(),
+            board.clone(),
+            fleet.phase.subscribe(),
+        );
+        fleet.keepers.spawn(keeper.keep(child));
     }
 
     signals.next().await;
@@ -137,11 +147,6 @@ impl Fleet {
             keepers: JoinSet::new(),
             phase: watch::Sender::new(Phase::Running),
         }
-    }
-
-    fn keep(&mut self, child: Child, launcher: Launcher, backends: Backends) {
-        let keeper = Keeper::new(launcher, backends, self.phase.subscribe());
-        self.keepers.spawn(keeper.keep(child));
     }
 
     async fn stop(mut self) {

@@ -19,7 +19,7 @@ pub(super) struct Death {
 /// Says what runs where and what to try.
 pub(super) fn started(gateway: SocketAddr, nodes: &[Child], store: &str) {
     let mut text = format!(
-        "anynode is running: any node can serve any request.\n\n  page   http://{gateway}/\n"
+        "anynode is running: any node can serve any request.\n\n  page   http://{gateway}/\n  memory http://{gateway}/memory   the same shop as it was before: sessions in each node's memory\n"
     );
     for node in nodes {
         let (name, address, pid) = (node.name(), node.address(), node.pid());
@@ -29,7 +29,7 @@ pub(super) fn started(gateway: SocketAddr, nodes: &[Child], store: &str) {
     text += &format!(
         "  store  {store}\n\
          \n\
-         Open the page, or try:\n\
+         Open the page, log in, reload, and kill nodes with its buttons. Or try:\n\
          \x20 curl -c jar -d name=ada http://{gateway}/login\n\
          \x20 curl -b jar http://{gateway}/visit   # again and again: another node, the count goes on\n\
          \x20 kill -9 {pid}   # a new node takes its place, nobody is logged out\n\

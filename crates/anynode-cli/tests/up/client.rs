@@ -1,4 +1,5 @@
 //! A client with a cookie jar on one keep-alive connection.
+#![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::net::SocketAddr;
 
@@ -19,6 +20,17 @@ pub(crate) struct Client {
     host: SocketAddr,
     /// The cookie as it is sent back, `name=value`.
     pub(crate) cookie: Option<String>,
+    /// The page that a browser says its requests come from.
+    pub(crate) from: From,
+}
+
+/// Where a page is that makes a browser send a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum From {
+    SameOrigin,
+    OtherSite,
+    /// As `OtherSite`, of a browser that does not send `Sec-Fetch-Site`.
+    OtherSiteByOrigin,
 }
 
 /// An answer read to its end.
@@ -26,6 +38,7 @@ pub(crate) struct Client {
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) node: String,
+    pub(crate) location: String,
     pub(crate) body: String,
 }
 
@@ -40,13 +53,20 @@ impl Client {
             connection,
             host: gateway,
             cookie: None,
+            from: From::SameOrigin,
         }
     }
 
     /// A visitor who has just logged in.
     pub(crate) async fn logged_in(gateway: SocketAddr, name: &str) -> Self {
+        Self::logged_in_below(gateway, "", name).await
+    }
+
+    /// As [`Client::logged_in`], at the shop whose paths begin like this.
+    pub(crate) async fn logged_in_below(gateway: SocketAddr, base: &str, name: &str) -> Self {
         let mut client = Self::connect(gateway).await;
-        let answer = client.post("/login", &format!("name={name}")).await;
+        let login = format!("{base}/login");
+        let answer = client.post(&login, &format!("name={name}")).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{answer:?}");
         assert!(client.cookie.is_some(), "{answer:?}");
         client
@@ -65,8 +85,13 @@ impl Client {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
-            .header(HOST, self.host.to_string())
-            .header("sec-fetch-site", "same-origin");
+            .header(HOST, self.host.to_string());
+        let (field, value) = match self.from {
+            From::SameOrigin => ("sec-fetch-site", "same-origin"),
+            From::OtherSite => ("sec-fetch-site", "cross-site"),
+            From::OtherSiteByOrigin => ("origin", "http://other.example"),
+        };
+        request = request.header(field, value);
         if !form.is_empty() {
             request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         }
@@ -80,10 +105,14 @@ impl Client {
         let (head, body) = response.unwrap().into_parts();
         let body = within(body.collect()).await.unwrap().to_bytes();
         self.keep_cookie(&head.headers);
-        let node = head.headers.get("x-anynode-node");
+        let field = |name| {
+            let value = head.headers.get(name);
+            value.map_or(String::new(), |value| value.to_str().unwrap().to_owned())
+        };
         Answer {
             status: head.status,
-            node: node.map_or(String::new(), |node| node.to_str().unwrap().to_owned()),
+            node: field("x-anynode-node"),
+            location: field("location"),
             body: String::from_utf8(body.to_vec()).unwrap(),
         }
     }
@@ -101,6 +130,12 @@ impl Client {
 // === impl Answer ===
 
 impl Answer {
+    /// What stands after the first `name="` in the body.
+    pub(crate) fn attribute(&self, name: &str) -> &str {
+        let (_, after) = self.body.split_once(&format!(" {name}=\"")).unwrap();
+        after.split_once('"').unwrap().0
+    }
+
     /// The body of an answer that has to be 200 and JSON.
     pub(crate) fn json(&self) -> Value {
         assert_eq!(self.status, StatusCode::OK, "{self:?}");

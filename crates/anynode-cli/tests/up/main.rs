@@ -11,5 +11,8 @@ mod killed_nodes;
 /// What starts and ends, and with which exit code.
 mod lifecycle;
 
+/// What people see of it: the strip, the two tabs, the buttons.
+mod pages;
+
 /// One node by itself: where it keeps sessions, what it counts, how it stops.
 mod node;

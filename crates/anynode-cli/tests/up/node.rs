@@ -162,3 +162,23 @@ async fn a_strategy_whose_store_is_missing_or_unused_is_refused() {
         assert!(reason.contains("--s") || reason.contains("--l"), "{reason}");
     }
 }
+
+#[tokio::test]
+async fn outside_of_the_demonstration_there_is_nothing_to_kill() {
+    let mut node = Node::start(&["--strategy", "memory"]).await;
+    let mut user = Client::logged_in(node.address, "ada").await;
+    let list = b"[{\"name\":\"n1\",\"pid\":1,\"state\":\"running\"}]\n";
+    let lifeline = node.lifeline.as_mut().unwrap();
+    within(lifeline.write_all(list)).await.unwrap();
+    for path in ["/kill", "/memory/kill"] {
+        let answer = user.post(path, "node=n1").await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    for path in ["/nodes", "/memory"] {
+        let answer = user.get(path).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    let page = user.get("/").await;
+    assert!(!page.body.contains("action=\"/kill\""), "{page:?}");
+    assert_eq!(page.attribute("data-hops"), "0", "its store is its memory");
+}

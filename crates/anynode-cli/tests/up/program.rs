@@ -28,6 +28,7 @@ pub(crate) struct Up {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Node {
     pub(crate) pid: Pid,
+    pub(crate) address: SocketAddr,
 }
 
 // === impl Up ===
@@ -56,7 +57,7 @@ impl Up {
         up.gateway = address.parse().unwrap();
         for name in ["n1", "n2", "n3"] {
             let line = up.line_with(&format!("  node   {name} ")).await;
-            up.nodes.push(Node { pid: pid_in(&line) });
+            up.nodes.push(Node::announced(&line));
         }
         up.line_with("Ctrl-C stops everything").await;
         up
@@ -78,7 +79,7 @@ impl Up {
     pub(crate) async fn successor_of(&mut self, name: &str) -> Node {
         let report = format!("node {name} was killed (signal 9); a new one runs as pid");
         let line = self.line_with(&report).await;
-        Node { pid: pid_in(&line) }
+        Node::announced(&line)
     }
 
     /// Lets nobody read what the program prints from now on.
@@ -106,6 +107,16 @@ impl Up {
 // === impl Node ===
 
 impl Node {
+    /// The node of a line that says `pid 1` and `at 127.0.0.1:1`.
+    fn announced(line: &str) -> Self {
+        let (_, address) = line.rsplit_once(" at ").unwrap();
+        let address = address.split([',', ' ']).next().unwrap();
+        Self {
+            pid: pid_in(line),
+            address: address.parse().unwrap(),
+        }
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(self.pid, signal).unwrap();
     }

@@ -1,0 +1,49 @@
+// Keeps the list of nodes up to date while somebody looks, and points at the likely reason of a lost cookie.
+// Every page works without it.
+'use strict';
+
+const PERIOD_MS = 1000;
+// Who has just pressed a button sees what came of it.
+const SOON_MS = 250;
+
+function watchNodes(form) {
+  const list = form.querySelector('ul');
+  const asked = document.getElementById('asked');
+  let shown = null;
+  const ask = async () => {
+    if (document.hidden) return;
+    try {
+      const answer = await fetch(form.dataset.live, { cache: 'no-store' });
+      if (!answer.ok) return;
+      const rows = await answer.text();
+      // The rows come from this site, which escapes what is in them. While nothing changed they are left
+      // alone, so that nobody loses the button they are about to press.
+      if (rows !== shown) {
+        const focused = form.contains(document.activeElement) ? document.activeElement.value : null;
+        list.innerHTML = rows;
+        shown = rows;
+        const button = focused && list.querySelector(`button[value="${CSS.escape(focused)}"]`);
+        if (button) button.focus();
+      }
+      const node = answer.headers.get('x-anynode-node');
+      for (const row of list.children) row.classList.toggle('answered', row.dataset.node === node);
+      asked.textContent = `Asked again every second; ${node} answered last.`;
+    } catch {
+      asked.textContent = 'Nobody answers.';
+    }
+  };
+  setTimeout(ask, SOON_MS);
+  setInterval(ask, PERIOD_MS);
+}
+
+function explainLostCookie(page) {
+  const reason = !navigator.cookieEnabled ? 'blocked'
+    : location.protocol === 'http:' && !isSecureContext ? 'secure' : null;
+  const item = reason && page.querySelector(`[data-reason="${reason}"]`);
+  if (item) item.classList.add('likely');
+}
+
+const nodes = document.getElementById('nodes');
+if (nodes) watchNodes(nodes);
+const lost = document.getElementById('cookie-missing');
+if (lost) explainLostCookie(lost);
