@@ -21,7 +21,8 @@
 //! - `client_io`, `guard`: what is read from a client before hyper sees it
 //! - `proxy`: one request from head to answer, and when it is tried again
 //! - `forwarded`: which header fields pass, and what is said about the client
-//! - `backends`: the shared pool; who is chosen is decided in [`anynode_core::balance`]
+//! - `affinity`: the cookie out of the request and into the response
+//! - `backends`, `checks`: the shared pool, and asking backends whether they are well; who is chosen is decided in [`anynode_core::balance`]
 //! - `upstream`: connections to the backends
 //! - `body`, `upgrade`: what streams through, and WebSockets
 //! - `config`: defaults and limits
@@ -33,10 +34,13 @@ mod client_io;
 mod guard;
 
 mod proxy;
+mod refusal;
 
+mod affinity;
 mod forwarded;
 
 mod backends;
+mod checks;
 
 mod upstream;
 
@@ -45,16 +49,18 @@ mod upgrade;
 
 mod clock;
 mod config;
+mod counters;
 mod lazy_timer;
 
 pub use anynode_core::balance::{
-    AddressPrefix, BackendId, BackendState, Balance, CookieAffinity, Ejection, Incarnation,
-    KeyRing, KeyRingError, PoolFull, PrefixError, SourceAffinity, Thresholds, Transport, WhenGone,
+    AFFINITY_LEAST, AFFINITY_MOST, AddressPrefix, BACKENDS_MAX, BackendId, BackendState, Balance,
+    CookieAffinity, CookieRulesError, Duty, Ejection, Incarnation, KEYS_MAX, KeyRing, KeyRingError,
+    PoolFull, PrefixError, SourceAffinity, Thresholds, Transport, WhenGone,
 };
 
-pub use self::backends::Backends;
+pub use self::backends::{Backends, BackendsError};
 pub use self::config::{
-    Affinity, AfterSilence, Backend, Duty, GatewayConfig, HEADER_COUNT_MAX, HealthCheck, Limits,
-    Probe,
+    Affinity, AfterSilence, Backend, ConfigError, GatewayConfig, HEADER_COUNT_MAX, HealthCheck,
+    Limits, Probe,
 };
 pub use self::listen::{Gateway, Running, StartError};

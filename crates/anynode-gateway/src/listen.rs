@@ -11,16 +11,19 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use anynode_core::balance::PoolFull;
+use anynode_core::balance::Rules;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
+use crate::affinity::Affinity;
 use crate::backends::Backends;
+use crate::checks::check_all;
 use crate::clock::Clock;
-use crate::config::{GatewayConfig, HEAD_BYTES_LEAST, Limits};
+use crate::config::{ConfigError, GatewayConfig};
+use crate::counters::AffinityCounters;
 use crate::proxy::Proxy;
 use crate::upstream::Upstream;
 use crate::worker::{Accepted, Phase, Worker, stopping};
@@ -56,10 +59,8 @@ pub enum StartError {
     },
     /// A thread or its runtime could not be started.
     Thread(io::Error),
-    /// There are more backends than a pool holds.
-    PoolFull(PoolFull),
-    /// A limit is so low that nothing could be served; the field's name and the least value.
-    LimitTooLow(&'static str, usize),
+    /// The configuration says what cannot be.
+    Config(ConfigError),
 }
 
 /// A worker as the acceptor sees it.
@@ -85,12 +86,15 @@ impl Gateway {
     ///
     /// # Errors
     ///
-    /// [`StartError`] if the address is taken, a limit is too low, or the system gives no threads.
+    /// [`StartError`] if the configuration cannot be, the address is taken, or the system gives no threads.
     pub fn start(self) -> Result<Running, StartError> {
         let Self { config } = self;
-        check_limits(&config.limits)?;
         let clock = Clock::start();
-        let backends = Backends::new(&config.backends, clock).map_err(StartError::PoolFull)?;
+        config.check().map_err(StartError::Config)?;
+        let backends = backends(&config, clock).map_err(StartError::Config)?;
+        let affinity = Affinity::new(&config.affinity).map_err(ConfigError::Cookie);
+        let affinity = Arc::new(affinity.map_err(StartError::Config)?);
+        let outcomes = Arc::new(AffinityCounters::new());
         let (listener, local_addr) =
             listen(config.listen).map_err(|source| StartError::Listen {
                 address: config.listen,
@@ -113,8 +117,10 @@ impl Gateway {
             let worker = Worker {
                 proxy: Proxy {
                     backends: backends.clone(),
-                    upstream: Upstream::new(backends.clone(), clock, config.limits),
+                    upstream: Upstream::new(clock, config.limits),
                     after_silence: config.after_silence,
+                    affinity: Arc::clone(&affinity),
+                    outcomes: Arc::clone(&outcomes),
                     trusted_proxies: Arc::clone(&trusted_proxies),
                     limits: config.limits,
                 },
@@ -124,21 +130,33 @@ impl Gateway {
             };
             running.spawn("gateway-worker", worker.serve())?;
         }
+        let checking = config.health.map(|check| check_all(backends, check));
         let accepting = accept(listener, inboxes, config.limits.connections_max, watching);
+        let accepting = async move {
+            // On the acceptor's runtime, which has time, and with which they end.
+            if let Some(checking) = checking {
+                tokio::spawn(checking);
+            }
+            accepting.await;
+        };
         running.spawn("gateway-accept", accepting)?;
         info!(address = %local_addr, "listening");
         Ok(running)
     }
 }
 
-fn check_limits(limits: &Limits) -> Result<(), StartError> {
-    if limits.head_bytes_max < HEAD_BYTES_LEAST {
-        return Err(StartError::LimitTooLow("head_bytes_max", HEAD_BYTES_LEAST));
-    }
-    if limits.connections_max == 0 {
-        return Err(StartError::LimitTooLow("connections_max", 1));
-    }
-    Ok(())
+fn backends(config: &GatewayConfig, clock: Clock) -> Result<Backends, ConfigError> {
+    let rules = Rules {
+        balance: config.balance,
+        thresholds: config
+            .health
+            .as_ref()
+            .map(|check| check.thresholds)
+            .unwrap_or_default(),
+        ejection: config.ejection,
+    };
+    let backends = config.backends.clone();
+    Backends::new(backends, rules, clock).map_err(ConfigError::Backends)
 }
 
 fn workers(config: &GatewayConfig) -> usize {
@@ -278,8 +296,7 @@ impl fmt::Display for StartError {
         match self {
             Self::Listen { address, .. } => write!(formatter, "cannot listen on {address}"),
             Self::Thread(_) => formatter.write_str("cannot start a thread of the gateway"),
-            Self::PoolFull(_) => formatter.write_str("too many backends"),
-            Self::LimitTooLow(name, least) => write!(formatter, "{name} is less than {least}"),
+            Self::Config(error) => error.fmt(formatter),
         }
     }
 }
@@ -288,8 +305,7 @@ impl Error for StartError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Listen { source, .. } | Self::Thread(source) => Some(source),
-            Self::PoolFull(source) => Some(source),
-            Self::LimitTooLow(..) => None,
+            Self::Config(source) => source.source(),
         }
     }
 }

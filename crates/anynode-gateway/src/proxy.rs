@@ -3,20 +3,20 @@
 use std::mem;
 use std::sync::Arc;
 
-use anynode_core::balance::AddressPrefix;
+use anynode_core::balance::{AddressPrefix, AffinityOutcome, BackendId};
 use hyper::body::Incoming;
-use hyper::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue, RETRY_AFTER,
-    TRANSFER_ENCODING,
-};
+use hyper::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use hyper::http::uri::{Authority, PathAndQuery};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 
-use crate::backends::Backends;
+use crate::affinity::{Affinity, Claim};
+use crate::backends::{Backends, Chosen, Target};
 use crate::body::{AnswerBody, RequestBody, Silence};
 use crate::config::{AfterSilence, Limits};
+use crate::counters::AffinityCounters;
 use crate::forwarded::{self, Client, Glance, Peer, check_authority};
 use crate::lazy_timer::LazyTimer;
+use crate::refusal::Refusal;
 use crate::upgrade;
 use crate::upstream::{Lease, Outcome, Upstream, Via};
 use crate::worker::OpenConnection;
@@ -27,35 +27,10 @@ pub(crate) struct Proxy {
     pub(crate) backends: Backends,
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) after_silence: AfterSilence,
+    pub(crate) affinity: Arc<Affinity>,
+    pub(crate) outcomes: Arc<AffinityCounters>,
     pub(crate) trusted_proxies: Arc<[AddressPrefix]>,
     pub(crate) limits: Limits,
-}
-
-/// Why a request is answered by the gateway itself.
-///
-/// The texts name no backend and no address: clients learn nothing of what is behind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
-    /// No host, more than one, or one that is no authority.
-    BadHost,
-    /// A target that is neither a path nor a URL.
-    BadTarget,
-    /// A target longer than the limit.
-    TargetTooLong,
-    /// A method that would make the gateway a tunnel or a mirror.
-    Method,
-    /// A transfer coding besides `chunked`, which the gateway could only pass on undecoded and unnamed.
-    TransferCoding,
-    /// A body that is not what its head or its chunks say.
-    BadBody,
-    /// The request's body stopped coming.
-    ClientTimedOut,
-    /// No backend could be reached; nothing was sent.
-    NoBackend,
-    /// The request was sent and may have been run, but there is no answer to pass.
-    NoAnswer,
-    /// The request was sent and may still be running.
-    BackendTimedOut,
 }
 
 // === impl Proxy ===
@@ -106,7 +81,9 @@ impl Proxy {
             upgrade::mark(request.headers_mut());
         }
         let method = request.method().clone();
-        let (mut response, lease) = self.forward(request, &open.answer_timer).await?;
+        let claim = self.affinity.claim(request.headers_mut(), client.address());
+        let forwarded = self.forward(request, claim, &open.answer_timer).await;
+        let (mut response, mut lease) = forwarded?;
         let glance = Glance::at(response.headers());
         if let Err(refusal) = check_answer(&response, glance) {
             if cfg!(planted = "reused_after_doubt") {
@@ -116,14 +93,18 @@ impl Proxy {
             return Err(refusal);
         }
 
-        let lease = (!may_bring_more(&method, &response, glance)).then_some(lease);
+        if may_bring_more(&method, &response, glance) {
+            lease.close();
+        }
         let is_websocket = glance.hop_by_hop && upgrade::is_websocket(response.headers());
         forwarded::strip_hop_by_hop(response.headers_mut(), glance);
+        self.affinity
+            .mark(response.headers_mut(), claim, lease.choice());
         *response.version_mut() = Version::HTTP_11;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Ok(response.map(|body| AnswerBody::Backend {
                 body,
-                lease,
+                lease: Some(lease),
                 silence: Silence::new(silence_timeout),
             }));
         }
@@ -133,7 +114,7 @@ impl Proxy {
         upgrade::tunnel(
             client_side,
             &mut response,
-            Arc::clone(open),
+            (Arc::clone(open), lease.into_target()),
             silence_timeout,
         );
         upgrade::mark(response.headers_mut());
@@ -147,27 +128,28 @@ impl Proxy {
     async fn forward(
         &self,
         mut request: Request<RequestBody>,
+        claim: Claim,
         timer: &LazyTimer,
     ) -> Result<(Response<Incoming>, Lease), Refusal> {
-        let mut unreachable = Vec::new();
+        let mut seeking = Seeking::new(self, claim);
         let mut spare = self.spare(&request);
         let mut via = match spare {
             Some(_) => Via::Idle,
             None => Via::IdleAfterCheck,
         };
         loop {
-            let target = self
-                .backends
-                .choose(&unreachable)
-                .ok_or(Refusal::NoBackend)?;
-            match self.upstream.attempt(target, request, via, timer).await {
-                Outcome::Answered(response, lease) => return Ok((response, lease)),
+            let target = seeking.next()?;
+            match self.upstream.attempt(&target, request, via, timer).await {
+                Outcome::Answered(response, sender) => {
+                    return Ok((response, self.upstream.lease(sender, target)));
+                }
                 Outcome::NotSent(back) => {
-                    unreachable.push(target.choice.backend());
+                    seeking.unreachable(target);
                     request = back;
                 }
                 Outcome::Silence => {
                     request = spare.take().ok_or(Refusal::NoAnswer)?;
+                    target.retried();
                     // The other idle connections may be as dead as this one was.
                     via = Via::New;
                 }
@@ -185,6 +167,7 @@ impl Proxy {
             *request.method(),
             Method::GET | Method::HEAD | Method::OPTIONS
         );
+        let is_safe = is_safe || cfg!(planted = "post_sent_twice");
         let is_empty = matches!(request.body(), RequestBody::Empty);
         if self.after_silence == AfterSilence::Fail || !is_safe || !is_empty {
             return None;
@@ -194,6 +177,74 @@ impl Proxy {
         spare.uri_mut().clone_from(request.uri());
         spare.headers_mut().clone_from(request.headers());
         Some(spare)
+    }
+}
+
+/// The search for a backend that has one request.
+struct Seeking<'a> {
+    proxy: &'a Proxy,
+    claim: Claim,
+    outcome: Option<AffinityOutcome>,
+    unreachable: Vec<BackendId>,
+    /// To be tried once more.
+    again: Option<Target>,
+}
+
+// === impl Seeking ===
+
+impl<'a> Seeking<'a> {
+    fn new(proxy: &'a Proxy, claim: Claim) -> Self {
+        Self {
+            proxy,
+            claim,
+            outcome: None,
+            unreachable: Vec::new(),
+            again: None,
+        }
+    }
+
+    fn next(&mut self) -> Result<Target, Refusal> {
+        if let Some(target) = self.again.take() {
+            return Ok(target);
+        }
+        let backends = &self.proxy.backends;
+        let chosen = if self.outcome != Some(AffinityOutcome::Unreachable) {
+            let (chosen, outcome) = backends.choose(self.claim, &self.unreachable);
+            self.outcome = outcome;
+            chosen
+        } else if self.claim.is_strict() {
+            Chosen::Wait
+        } else {
+            backends.choose_another(&self.unreachable)
+        };
+        match chosen {
+            Chosen::Target(target) => Ok(target),
+            Chosen::Nobody => Err(Refusal::NoBackend),
+            Chosen::Wait => Err(Refusal::Waiting),
+        }
+    }
+
+    /// Notes that nothing could be sent to this backend.
+    ///
+    /// On a strict route the client's own backend is tried once more.
+    fn unreachable(&mut self, target: Target) {
+        target.retried();
+        let backend = target.choice().backend();
+        let is_pinned = self.outcome == Some(AffinityOutcome::Kept);
+        if is_pinned && self.claim.is_strict() && !self.unreachable.contains(&backend) {
+            self.again = Some(target);
+        } else if is_pinned {
+            self.outcome = Some(AffinityOutcome::Unreachable);
+        }
+        self.unreachable.push(backend);
+    }
+}
+
+impl Drop for Seeking<'_> {
+    fn drop(&mut self) {
+        if let Some(outcome) = self.outcome {
+            self.proxy.outcomes.count(outcome);
+        }
     }
 }
 
@@ -302,62 +353,4 @@ fn to_origin_form(request: &mut Request<Incoming>, host: &HeaderValue) {
     let path = uri.into_parts().path_and_query;
     *request.uri_mut() = Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
     request.headers_mut().insert(HOST, host.clone());
-}
-
-// === impl Refusal ===
-
-impl Refusal {
-    fn into_response(self) -> Response<AnswerBody> {
-        let (status, text) = match self {
-            Self::BadHost => (StatusCode::BAD_REQUEST, "the request names no valid host\n"),
-            Self::BadTarget => (
-                StatusCode::BAD_REQUEST,
-                "the request's target is neither a path nor a URL\n",
-            ),
-            Self::TargetTooLong => (
-                StatusCode::URI_TOO_LONG,
-                "the request's target is too long\n",
-            ),
-            Self::Method => (StatusCode::NOT_IMPLEMENTED, "this method is not served\n"),
-            Self::TransferCoding => (
-                StatusCode::NOT_IMPLEMENTED,
-                "no transfer coding but chunked is understood\n",
-            ),
-            Self::BadBody => (
-                StatusCode::BAD_REQUEST,
-                "the request's body cannot be read\n",
-            ),
-            Self::ClientTimedOut => (StatusCode::REQUEST_TIMEOUT, "the request did not arrive\n"),
-            Self::NoBackend => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "no server is available, try again in a moment\n",
-            ),
-            Self::NoAnswer => (
-                StatusCode::BAD_GATEWAY,
-                "the server did not answer, the request may have been carried out\n",
-            ),
-            Self::BackendTimedOut => (
-                StatusCode::GATEWAY_TIMEOUT,
-                "the server did not answer in time, the request may have been carried out\n",
-            ),
-        };
-        let mut response = Response::new(AnswerBody::text(text));
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("text/plain; charset=utf-8"),
-        );
-        match self {
-            Self::NoBackend => {
-                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-            }
-            Self::NoAnswer => {}
-            // What is in doubt about this request is in doubt about what comes after it.
-            _ => {
-                headers.insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-        }
-        response
-    }
 }

@@ -19,6 +19,7 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::time::timeout;
 use tracing::debug;
 
+use crate::backends::Target;
 use crate::client_io::ClientIo;
 use crate::forwarded::list_contains;
 use crate::worker::OpenConnection;
@@ -51,18 +52,18 @@ pub(crate) fn is_websocket(headers: &HeaderMap) -> bool {
     only.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(WEBSOCKET.as_bytes()))
 }
 
-/// Passes bytes both ways once both sides have switched; the client's connection counts as open until then.
+/// Passes bytes both ways once both sides have switched; the client's connection counts as open until then, and its backend as busy.
 ///
 /// It ends when both sides have ended, or when nothing came from either for `idle_timeout`.
 pub(crate) fn tunnel(
     client: OnUpgrade,
     response: &mut Response<Incoming>,
-    open: Arc<OpenConnection>,
+    busy: (Arc<OpenConnection>, Target),
     idle_timeout: Duration,
 ) {
     let backend = hyper::upgrade::on(response);
     tokio::spawn(async move {
-        let _open = open;
+        let _busy = busy;
         match tokio::try_join!(client, backend) {
             Ok((client, backend)) => pass(client, backend, idle_timeout).await,
             Err(error) => debug!(%error, "a websocket was not switched to"),

@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use anynode_core::balance::Choice;
+use anynode_core::balance::{Answer, Choice};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Request, Response};
@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use tracing::debug;
 
-use crate::backends::{Backends, Target};
+use crate::backends::Target;
 use crate::body::RequestBody;
 use crate::clock::Clock;
 use crate::config::Limits;
@@ -32,9 +32,8 @@ const SWEEP_PERIOD_LEAST: Duration = Duration::from_millis(100);
 /// One worker's connections to all backends.
 #[derive(Debug)]
 pub(crate) struct Upstream {
-    /// By incarnation of the backend, the longest idle first.
+    /// By the number of the backend's seat, the longest idle first.
     idle: Mutex<BTreeMap<u64, Vec<Idle>>>,
-    backends: Backends,
     clock: Clock,
     limits: Limits,
 }
@@ -48,8 +47,9 @@ struct Idle {
 /// A connection while an answer comes over it.
 #[derive(Debug)]
 pub(crate) struct Lease {
-    sender: SendRequest<RequestBody>,
-    choice: Choice,
+    /// None if no other request may come over it.
+    sender: Option<SendRequest<RequestBody>>,
+    target: Target,
     upstream: Arc<Upstream>,
 }
 
@@ -70,7 +70,7 @@ pub(crate) enum Via {
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// The head of the answer is here.
-    Answered(Response<Incoming>, Lease),
+    Answered(Response<Incoming>, SendRequest<RequestBody>),
     /// No byte was written: the request is as it was.
     NotSent(Request<RequestBody>),
     /// The request was written, and the connection closed without an answer.
@@ -88,10 +88,9 @@ pub(crate) enum Outcome {
 // === impl Upstream ===
 
 impl Upstream {
-    pub(crate) fn new(backends: Backends, clock: Clock, limits: Limits) -> Arc<Self> {
+    pub(crate) fn new(clock: Clock, limits: Limits) -> Arc<Self> {
         Arc::new(Self {
             idle: Mutex::default(),
-            backends,
             clock,
             limits,
         })
@@ -101,8 +100,8 @@ impl Upstream {
     ///
     /// Idle connections that turn out to be closed before anything was written are passed over.
     pub(crate) async fn attempt(
-        self: &Arc<Self>,
-        target: Target,
+        &self,
+        target: &Target,
         mut request: Request<RequestBody>,
         via: Via,
         timer: &LazyTimer,
@@ -114,7 +113,7 @@ impl Upstream {
             tokio::task::yield_now().await;
         }
         if via != Via::New {
-            while let Some(sender) = self.take_idle(target.choice) {
+            while let Some(sender) = self.take_idle(target) {
                 match self.exchange(sender, target, request, timer).await {
                     Outcome::NotSent(back) => request = back,
                     outcome => return outcome,
@@ -122,10 +121,28 @@ impl Upstream {
             }
         }
         let Some(sender) = self.connect(target).await else {
-            self.backends.connect_failed(target);
+            target.connect_failed();
             return Outcome::NotSent(request);
         };
-        self.exchange(sender, target, request, timer).await
+        let outcome = self.exchange(sender, target, request, timer).await;
+        // On an idle connection it may only mean that the backend had just closed it.
+        if matches!(outcome, Outcome::Silence) {
+            target.answered(Answer::Missing);
+        }
+        outcome
+    }
+
+    /// Keeps a connection and its backend as long as an answer comes over it.
+    pub(crate) fn lease(
+        self: &Arc<Self>,
+        sender: SendRequest<RequestBody>,
+        target: Target,
+    ) -> Lease {
+        Lease {
+            sender: Some(sender),
+            target,
+            upstream: Arc::clone(self),
+        }
     }
 
     /// Closes connections that were idle for too long, or whose backend is gone; never returns.
@@ -140,16 +157,16 @@ impl Upstream {
         }
     }
 
-    async fn connect(&self, target: Target) -> Option<SendRequest<RequestBody>> {
-        let connecting = TcpStream::connect(target.address);
+    async fn connect(&self, target: &Target) -> Option<SendRequest<RequestBody>> {
+        let connecting = TcpStream::connect(target.address());
         let stream = match timeout(self.limits.connect_timeout, connecting).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
-                debug!(backend = %target.choice.backend(), %error, "cannot connect");
+                debug!(backend = target.name(), %error, "cannot connect");
                 return None;
             }
             Err(_elapsed) => {
-                debug!(backend = %target.choice.backend(), "connecting timed out");
+                debug!(backend = target.name(), "connecting timed out");
                 return None;
             }
         };
@@ -170,9 +187,9 @@ impl Upstream {
     }
 
     async fn exchange(
-        self: &Arc<Self>,
+        &self,
         mut sender: SendRequest<RequestBody>,
-        target: Target,
+        target: &Target,
         request: Request<RequestBody>,
         timer: &LazyTimer,
     ) -> Outcome {
@@ -183,13 +200,8 @@ impl Upstream {
             let answered = timer.timeout(self.limits.answer_timeout, answer.as_mut());
             match answered.await {
                 Ok(Ok(response)) => {
-                    self.backends.answered(target);
-                    let lease = Lease {
-                        sender,
-                        choice: target.choice,
-                        upstream: Arc::clone(self),
-                    };
-                    return Outcome::Answered(response, lease);
+                    target.answered(Answer::of(response.status().as_u16()));
+                    return Outcome::Answered(response, sender);
                 }
                 Ok(Err(mut refused)) => {
                     let is_broken = progress.is_some_and(|progress| progress.is_broken());
@@ -202,6 +214,7 @@ impl Upstream {
                 Err(Elapsed) => {}
             }
             let Some(progress) = &progress else {
+                target.answered(Answer::Missing);
                 return Outcome::BackendTimedOut;
             };
             // An upload may take as long as it likes while it moves.
@@ -210,6 +223,7 @@ impl Upstream {
                 return if progress.awaits_client() {
                     Outcome::ClientTimedOut
                 } else {
+                    target.answered(Answer::Missing);
                     Outcome::BackendTimedOut
                 };
             }
@@ -218,22 +232,23 @@ impl Upstream {
     }
 
     /// Takes the connection that was used last, so that those not needed get old and are closed.
-    fn take_idle(&self, choice: Choice) -> Option<SendRequest<RequestBody>> {
+    fn take_idle(&self, target: &Target) -> Option<SendRequest<RequestBody>> {
         let now = self.clock.now();
         let mut idle = self.lock();
-        let idle = idle.get_mut(&choice.incarnation())?;
+        let idle = idle.get_mut(&target.serial())?;
         let usable = |idle: &Idle| idle.sender.is_ready() && self.is_usable(idle, now);
         let newest = idle.iter().rposition(usable)?;
         Some(idle.remove(newest).sender)
     }
 
-    fn put_idle(&self, sender: SendRequest<RequestBody>, choice: Choice) {
+    fn put_idle(&self, sender: SendRequest<RequestBody>, target: Target) {
         let now = self.clock.now();
-        if sender.is_closed() || !self.backends.holds(choice) {
+        let serial = target.serial();
+        if !target.finish() || sender.is_closed() {
             return;
         }
         let mut idle = self.lock();
-        let idle = idle.entry(choice.incarnation()).or_default();
+        let idle = idle.entry(serial).or_default();
         if idle.len() >= self.limits.idle_per_backend_max {
             idle.retain(|idle| self.is_usable(idle, now));
         }
@@ -254,11 +269,15 @@ impl Upstream {
 }
 
 /// Tells a connection that just ended from everything else that goes wrong after writing.
-fn after_writing(target: Target, error: &hyper::Error) -> Outcome {
-    debug!(backend = %target.choice.backend(), %error, "no answer");
+fn after_writing(target: &Target, error: &hyper::Error) -> Outcome {
+    debug!(backend = target.name(), %error, "no answer");
     let ended = error.is_incomplete_message() || error.is_canceled() || error.is_closed();
     if ended || is_reset(error) {
         return Outcome::Silence;
+    }
+    // A request's body that ended early is its client's doing.
+    if !error.is_user() {
+        target.answered(Answer::Missing);
     }
     Outcome::Failed
 }
@@ -282,7 +301,24 @@ fn is_reset(error: &hyper::Error) -> bool {
 impl Lease {
     /// Keeps the connection for another request.
     pub(crate) fn give_back(self) {
-        self.upstream.put_idle(self.sender, self.choice);
+        if let Some(sender) = self.sender {
+            self.upstream.put_idle(sender, self.target);
+        }
+    }
+
+    /// Says that the connection is to end with this answer.
+    pub(crate) fn close(&mut self) {
+        self.sender = None;
+    }
+
+    /// The backend that answers.
+    pub(crate) fn choice(&self) -> Choice {
+        self.target.choice()
+    }
+
+    /// Gives up the connection; its backend counts as busy as long as the target is held.
+    pub(crate) fn into_target(self) -> Target {
+        self.target
     }
 }
 
@@ -294,7 +330,11 @@ mod tests {
 
     use hyper::Method;
 
+    use anynode_core::balance::Rules;
+
     use super::*;
+    use crate::affinity::Claim;
+    use crate::backends::{Backends, Chosen};
     use crate::config::Backend;
 
     /// Answers the first request of every connection and hands the connection over, still open.
@@ -325,22 +365,24 @@ mod tests {
     async fn asked_when_just_closed(via: Via) -> Outcome {
         let (backend, answered) = backend();
         let (clock, timer) = (Clock::start(), LazyTimer::default());
-        let backends = Backends::new(&[backend], clock).unwrap();
-        let upstream = Upstream::new(backends.clone(), clock, Limits::default());
-        let target = backends.choose(&[]).unwrap();
-        let Outcome::Answered(_, lease) = upstream.attempt(target, post(), Via::New, &timer).await
-        else {
+        let backends = Backends::new(vec![backend], Rules::default(), clock).unwrap();
+        let upstream = Upstream::new(clock, Limits::default());
+        let target = || match backends.choose(Claim::None, &[]).0 {
+            Chosen::Target(target) => target,
+            other => panic!("{other:?}"),
+        };
+        let first = target();
+        let serial = first.serial();
+        let outcome = upstream.attempt(&first, post(), Via::New, &timer).await;
+        let Outcome::Answered(_, sender) = outcome else {
             panic!("the backend answers the first request");
         };
-        lease.give_back();
-        while !upstream.lock()[&target.choice.incarnation()][0]
-            .sender
-            .is_ready()
-        {
+        upstream.lease(sender, first).give_back();
+        while !upstream.lock()[&serial][0].sender.is_ready() {
             tokio::task::yield_now().await;
         }
         drop(answered.recv().unwrap());
-        upstream.attempt(target, post(), via, &timer).await
+        upstream.attempt(&target(), post(), via, &timer).await
     }
 
     #[tokio::test]

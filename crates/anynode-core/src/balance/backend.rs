@@ -63,6 +63,11 @@ impl Incarnation {
     /// The same text of two backends makes two incarnations.
     #[must_use]
     pub fn named(name: &str, life: &str) -> Self {
+        let life = if cfg!(planted = "replaced_incarnation_honoured") {
+            ""
+        } else {
+            life
+        };
         Self(hash(&["life", name, life]))
     }
 

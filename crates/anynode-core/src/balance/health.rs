@@ -1,4 +1,4 @@
-//! What makes a backend unhealthy, and for how long: the operator's numbers, and how long a back-off is.
+//! What makes a backend unhealthy, and for how long: the numbers.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -33,6 +33,26 @@ pub struct Thresholds {
     pub fall: NonZeroU32,
 }
 
+/// What became of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// The backend answered as a sound one does, in time.
+    Passed,
+    /// It did not.
+    Failed,
+}
+
+/// How a backend answered a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// As a sound backend does.
+    Good,
+    /// With an error of its own, see [`Ejection`].
+    Bad,
+    /// Not at all, though the request was written.
+    Missing,
+}
+
 /// When a backend that can be connected to is left alone for what it answers.
 ///
 /// Bad is an answer of 500 or above, but for 501 and 505, which are about the request, and no answer at all.
@@ -51,10 +71,21 @@ pub struct Ejection {
     pub longest: Duration,
 }
 
-/// How long a backend is left alone after `failures` failures in a row.
-pub(super) fn backoff(failures: u32, first: Duration, longest: Duration) -> Duration {
-    let doublings = failures.saturating_sub(1).min(16);
-    first.saturating_mul(2_u32.pow(doublings)).min(longest)
+// === impl Answer ===
+
+impl Answer {
+    /// Returns what an answer of this status says about its backend.
+    ///
+    /// Statuses below 500 are about the request, and so are 501 (Not Implemented) and
+    /// 505 (HTTP Version Not Supported).
+    #[must_use]
+    pub const fn of(status: u16) -> Self {
+        match status {
+            501 | 505 => Self::Good,
+            500.. => Self::Bad,
+            _ => Self::Good,
+        }
+    }
 }
 
 // === impl Thresholds ===
@@ -77,20 +108,5 @@ impl Default for Ejection {
             first: Duration::from_secs(1),
             longest: Duration::from_secs(30),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_back_off_doubles_from_its_first_to_its_longest() {
-        let millis = |failures| backoff(failures, BACKOFF_FIRST, BACKOFF_MAX).as_millis();
-        assert_eq!(
-            [1, 2, 3, 4, 5, 6, 7].map(millis),
-            [100, 200, 400, 800, 1600, 2000, 2000]
-        );
-        assert_eq!(millis(u32::MAX), 2000);
     }
 }

@@ -1,13 +1,20 @@
-//! The pool: which backends there are, which of them may be chosen now, and what a failed connect changes.
+//! The pool: which backends there are, who is chosen next, and what an outcome changes.
+
+mod member;
+mod outcome;
 
 use std::error::Error;
 use std::fmt;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use super::backend::BackendId;
-use super::health::{BACKOFF_FIRST, BACKOFF_MAX, backoff};
-use super::round_robin::{Turn, take_turn};
+use self::member::{Among, Load, Member};
+pub use self::outcome::Health;
+use super::backend::{BackendId, Incarnation};
+use super::condition::Room;
+use super::health::{EJECTED_PERCENT_MAX, Ejection, Thresholds};
+use super::round_robin::take_turn;
+use super::source::Source;
 
 /// The most backends a pool holds.
 ///
@@ -26,12 +33,38 @@ pub enum Balance {
     LeastConnections,
 }
 
+/// The rules of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "written with struct update syntax"
+)]
+pub struct Rules {
+    /// By what rule a backend is chosen; round robin by default.
+    pub balance: Balance,
+    /// How many checks in a row change what is believed.
+    pub thresholds: Thresholds,
+    /// When a backend is left alone for what it answers; by default never.
+    pub ejection: Option<Ejection>,
+}
+
+/// Whether a backend gets new clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Duty {
+    /// It takes its turn.
+    #[default]
+    Serving,
+    /// It finishes what it has, keeps the clients whose cookie names it, and gets nobody new.
+    Draining,
+}
+
 /// What a backend may be chosen for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum BackendState {
     /// It takes its turn.
     Ready,
-    /// It finishes what it has and gets nothing new.
+    /// It finishes what it has and gets nobody new.
     ///
     /// Only the operator begins and ends draining; health does not.
     Draining,
@@ -47,13 +80,25 @@ pub enum BackendState {
         /// Before this time it is not tried again while others are ready.
         until: Duration,
     },
+    /// It can be reached, and its last answers were bad; otherwise as [`Down`](Self::Down).
+    Ejected {
+        /// How often in a row it was ejected; at least 1.
+        failures: u32,
+        /// When the last bad answer was noticed.
+        failed_at: Duration,
+        /// Before this time it is not tried again while others are ready.
+        until: Duration,
+    },
+    /// Its checks fail: until they pass again it is chosen only when no other backend is left.
+    Failing,
 }
 
 /// A backend chosen for one attempt, to be given back with the attempt's outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Choice {
     backend: BackendId,
-    incarnation: u64,
+    incarnation: Incarnation,
+    duty: Duty,
     chosen_at: Duration,
     chosen_as: ChosenAs,
 }
@@ -61,21 +106,26 @@ pub struct Choice {
 /// Why a backend was chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChosenAs {
-    /// It was [`Ready`](BackendState::Ready); its success is no news.
+    /// Nothing is held against it; its success is no news.
     Ready,
-    /// It was [`Down`](BackendState::Down); [`Pool::answered`] must be told of a success.
+    /// Its last answers were bad; [`Pool::answered`] must be told of a success.
+    Suspect,
+    /// It was [`Down`](BackendState::Down) or [`Ejected`](BackendState::Ejected);
+    /// [`Pool::answered`] must be told of a success.
     Trial,
 }
 
-/// What an outcome changed.
+/// Why a client's backend does not serve it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Health {
-    /// The backend was ready and is down now.
-    WentDown,
-    /// The backend was down and is ready now.
-    CameBack,
-    /// It is as it was, or the outcome was about a backend that is no longer in the pool.
-    Unchanged,
+pub enum Gone {
+    /// The pool holds no such incarnation: it was restarted, replaced or removed.
+    Unknown,
+    /// Its last connect failed, and it is left alone for a while.
+    Down,
+    /// Its last answers were bad, and it is left alone for a while.
+    Ejected,
+    /// Its checks fail.
+    Failing,
 }
 
 /// The pool holds [`BACKENDS_MAX`] backends already.
@@ -84,30 +134,17 @@ pub struct PoolFull;
 
 /// The set of backends.
 ///
-/// Unhealthy backends are found passively: a failed connect takes a backend out
-/// of the rotation for a while that doubles with every further failure, from
-/// [`BACKOFF_FIRST`] to [`BACKOFF_MAX`].
-/// When every backend is down they are tried all the same, because a request
+/// A backend is found to be unhealthy in three ways:
+/// a failed connect takes it out for a while that doubles with every further failure, from
+/// [`BACKOFF_FIRST`](super::BACKOFF_FIRST) to [`BACKOFF_MAX`](super::BACKOFF_MAX);
+/// bad answers in a row do the same within the bounds of [`Ejection`];
+/// and failed checks take it out until they pass again.
+/// When every backend is out they are tried all the same, because a request
 /// that may succeed is better than a refusal that cannot.
 #[derive(Debug, Default)]
 pub struct Pool {
+    rules: Rules,
     members: Vec<Member>,
-    incarnations: u64,
-}
-
-#[derive(Debug)]
-struct Member {
-    id: BackendId,
-    incarnation: u64,
-    state: BackendState,
-    turn: Turn,
-}
-
-/// Who is a candidate in one walk over the pool.
-#[derive(Clone, Copy)]
-enum Among {
-    ReadyOrDue,
-    Down,
 }
 
 // === impl Pool ===
@@ -115,28 +152,33 @@ enum Among {
 impl Pool {
     /// Returns a pool without backends.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            members: Vec::new(),
+        }
     }
 
-    /// Adds a backend, ready from now on, or replaces the one of the same id.
+    /// Adds a backend, ready and serving from now on, or replaces the one of the same id.
     ///
     /// `weight` is its share of the requests relative to the others' weights; 1 for equal nodes.
-    /// A replaced backend is a new incarnation: it starts ready, and outcomes
-    /// of attempts on the old one no longer count.
+    /// A backend that is replaced by another incarnation is forgotten: outcomes of attempts on it
+    /// no longer count, and its requests in flight are not the new one's.
     ///
     /// # Errors
     ///
     /// [`PoolFull`] if there are [`BACKENDS_MAX`] others.
-    pub fn insert(&mut self, id: BackendId, weight: NonZeroU16) -> Result<(), PoolFull> {
-        self.incarnations += 1;
-        let member = Member {
-            id,
-            incarnation: self.incarnations,
-            state: BackendState::Ready,
-            turn: Turn::new(weight),
-        };
+    pub fn insert(
+        &mut self,
+        id: BackendId,
+        incarnation: Incarnation,
+        weight: NonZeroU16,
+    ) -> Result<(), PoolFull> {
+        let mut member = Member::new(id, incarnation, weight);
         if let Some(old) = self.member_mut(id) {
+            if old.incarnation == incarnation {
+                member.in_flight = old.in_flight;
+            }
             *old = member;
             return Ok(());
         }
@@ -152,106 +194,126 @@ impl Pool {
         self.members.retain(|member| member.id != id);
     }
 
-    /// Begins draining: the backend gets no new requests until it is inserted again.
+    /// Begins draining: the backend keeps its clients and gets no new ones until it [serves](Self::serve) again.
     ///
     /// An unknown id changes nothing.
     pub fn drain(&mut self, id: BackendId) {
         if let Some(member) = self.member_mut(id) {
-            member.state = BackendState::Draining;
+            member.duty = Duty::Draining;
+        }
+    }
+
+    /// Ends draining; an unknown id changes nothing.
+    pub fn serve(&mut self, id: BackendId) {
+        if let Some(member) = self.member_mut(id) {
+            member.duty = Duty::Serving;
+        }
+    }
+
+    /// Changes a backend's share of the requests; an unknown id changes nothing.
+    pub fn reweigh(&mut self, id: BackendId, weight: NonZeroU16) {
+        if let Some(member) = self.member_mut(id) {
+            member.turn.reweigh(weight);
         }
     }
 
     /// Returns every backend with its state, in the order of their insertion.
     pub fn states(&self) -> impl Iterator<Item = (BackendId, BackendState)> {
-        self.members.iter().map(|member| (member.id, member.state))
-    }
-
-    /// Chooses the backend for the next attempt of a request.
-    ///
-    /// `tried` are the backends this request could not reach; none of them is chosen again.
-    /// Ready backends and those whose back-off is over take turns; if there is none, a
-    /// backend that is down is chosen before its time.
-    /// `None` means that every backend was tried, is draining, or that the pool is empty.
-    pub fn choose(&mut self, tried: &[BackendId], now: Duration) -> Option<Choice> {
-        let slot = self
-            .take_turn(Among::ReadyOrDue, tried, now)
-            .or_else(|| self.take_turn(Among::Down, tried, now))?;
-        let member = &mut self.members[slot];
-        let chosen_as = match &mut member.state {
-            BackendState::Ready | BackendState::Draining => ChosenAs::Ready,
-            // The next trial waits, so that a backend that swallows connects
-            // costs one request its connect timeout, not all of them.
-            BackendState::Down {
-                failures, until, ..
-            } => {
-                *until = now + backoff(*failures, BACKOFF_FIRST, BACKOFF_MAX);
-                ChosenAs::Trial
-            }
-        };
-        Some(Choice {
-            backend: member.id,
-            incarnation: member.incarnation,
-            chosen_at: now,
-            chosen_as,
-        })
-    }
-
-    /// Reports that the chosen backend could not be connected to.
-    ///
-    /// It is down for a while, unless it is draining: then it stays so.
-    /// Attempts begun before the last failure was noticed belong to it and do not count again.
-    pub fn connect_failed(&mut self, choice: Choice, now: Duration) -> Health {
-        let Some(member) = self.chosen_mut(choice) else {
-            return Health::Unchanged;
-        };
-        let (failures, health) = match member.state {
-            BackendState::Draining => return Health::Unchanged,
-            BackendState::Down { failed_at, .. } if choice.chosen_at < failed_at => {
-                return Health::Unchanged;
-            }
-            BackendState::Down { failures, .. } => (failures.saturating_add(1), Health::Unchanged),
-            BackendState::Ready => (1, Health::WentDown),
-        };
-        member.state = BackendState::Down {
-            failures,
-            failed_at: now,
-            until: now + backoff(failures, BACKOFF_FIRST, BACKOFF_MAX),
-        };
-        health
-    }
-
-    /// Reports that the chosen backend answered.
-    ///
-    /// An accepted connection is not enough: the kernel accepts for a process that hangs.
-    /// A backend that was down is ready again, and its next back-off starts short.
-    /// Needed only for a choice made as a [trial](ChosenAs::Trial).
-    pub fn answered(&mut self, choice: Choice) -> Health {
-        let Some(member) = self.chosen_mut(choice) else {
-            return Health::Unchanged;
-        };
-        match member.state {
-            BackendState::Ready | BackendState::Draining => Health::Unchanged,
-            BackendState::Down { .. } => {
-                member.state = BackendState::Ready;
-                Health::CameBack
-            }
-        }
-    }
-
-    /// Tells whether the chosen backend is still in the pool, not removed and not replaced.
-    #[must_use]
-    pub fn holds(&self, choice: Choice) -> bool {
         self.members
             .iter()
-            .any(|member| member.id == choice.backend && member.incarnation == choice.incarnation)
+            .map(|member| (member.id, member.state()))
     }
 
-    fn take_turn(&mut self, among: Among, tried: &[BackendId], now: Duration) -> Option<usize> {
-        let members = self.members.iter_mut().enumerate();
-        take_turn(members.filter_map(|(slot, member)| {
-            let candidate = member.is_among(among, now) && !tried.contains(&member.id);
-            candidate.then_some((slot, &mut member.turn))
-        }))
+    /// Returns how many requests are in flight at this backend; none at an unknown one.
+    #[must_use]
+    pub fn in_flight(&self, id: BackendId) -> u32 {
+        let member = self.members.iter().find(|member| member.id == id);
+        member.map_or(0, |member| member.in_flight)
+    }
+
+    /// Chooses the backend for the next attempt of a request of no particular client.
+    ///
+    /// `tried` are the backends this request could not reach; none of them is chosen again.
+    /// Ready backends and those whose back-off is over are candidates; if there is none, a
+    /// backend that is out is chosen before its time.
+    /// `None` means that every backend was tried, is draining, or that the pool is empty.
+    ///
+    /// Every choice has to be [finished](Self::finish).
+    pub fn choose(&mut self, tried: &[BackendId], now: Duration) -> Option<Choice> {
+        let balance = self.rules.balance;
+        let slot = [Among::Sound, Among::Out].into_iter().find_map(|among| {
+            let least = match balance {
+                Balance::RoundRobin => None,
+                Balance::LeastConnections => Some(self.least(among, tried, now)?),
+            };
+            let members = self.members.iter_mut().enumerate();
+            take_turn(members.filter_map(|(slot, member)| {
+                let may = member.is_among(among, now) && !tried.contains(&member.id);
+                let may = may && least.is_none_or(|least| member.load() == least);
+                may.then_some((slot, &mut member.turn))
+            }))
+        })?;
+        Some(self.members[slot].chosen(now))
+    }
+
+    /// Chooses the backend that this client's address belongs to, otherwise like [`choose`](Self::choose).
+    ///
+    /// While a backend is out, its clients are spread over the others; afterwards they are its clients again.
+    pub fn choose_by_source(
+        &mut self,
+        source: Source,
+        tried: &[BackendId],
+        now: Duration,
+    ) -> Option<Choice> {
+        let slot = [Among::Sound, Among::Out].into_iter().find_map(|among| {
+            let members = self.members.iter().enumerate();
+            members
+                .filter(|(_, member)| member.is_among(among, now) && !tried.contains(&member.id))
+                .map(|(slot, member)| (slot, source.score(member.id, member.turn.weight())))
+                .max_by(|(_, a), (_, b)| a.total_cmp(b))
+                .map(|(slot, _)| slot)
+        })?;
+        Some(self.members[slot].chosen(now))
+    }
+
+    /// Chooses the backend that a client belongs to, draining or not.
+    ///
+    /// # Errors
+    ///
+    /// [`Gone`] if there is no such incarnation or it is left alone at the moment.
+    pub fn choose_pinned(
+        &mut self,
+        incarnation: Incarnation,
+        now: Duration,
+    ) -> Result<Choice, Gone> {
+        let mut members = self.members.iter_mut();
+        let member = members
+            .find(|member| member.incarnation == incarnation)
+            .ok_or(Gone::Unknown)?;
+        member.pinned(now)
+    }
+
+    /// The lightest load among the candidates.
+    fn least(&self, among: Among, tried: &[BackendId], now: Duration) -> Option<Load> {
+        let members = self.members.iter();
+        members
+            .filter(|member| member.is_among(among, now) && !tried.contains(&member.id))
+            .map(Member::load)
+            .min()
+    }
+
+    /// Tells whether one more backend may be ejected.
+    fn room(&self) -> Room {
+        let serving = self.members.iter().filter(|m| m.duty == Duty::Serving);
+        let (mut all, mut away) = (0, 0);
+        for member in serving {
+            all += 1;
+            away += usize::from(member.condition.is_away());
+        }
+        if (away + 1) * 100 <= all * EJECTED_PERCENT_MAX || cfg!(planted = "ejection_without_cap") {
+            return Room::Free;
+        }
+        Room::Full
     }
 
     fn member_mut(&mut self, id: BackendId) -> Option<&mut Member> {
@@ -265,20 +327,6 @@ impl Pool {
     }
 }
 
-// === impl Member ===
-
-impl Member {
-    fn is_among(&self, among: Among, now: Duration) -> bool {
-        match (among, self.state) {
-            (_, BackendState::Draining) | (Among::Down, BackendState::Ready) => false,
-            (Among::ReadyOrDue, BackendState::Ready) | (Among::Down, BackendState::Down { .. }) => {
-                true
-            }
-            (Among::ReadyOrDue, BackendState::Down { until, .. }) => until <= now,
-        }
-    }
-}
-
 // === impl Choice ===
 
 impl Choice {
@@ -288,12 +336,18 @@ impl Choice {
         self.backend
     }
 
-    /// Returns which of the backends that had this id in turn was chosen; unique in the pool.
+    /// Returns which of the lives of this backend was chosen.
     ///
     /// Connections kept for one incarnation are worthless to the next.
     #[must_use]
-    pub const fn incarnation(&self) -> u64 {
+    pub const fn incarnation(&self) -> Incarnation {
         self.incarnation
+    }
+
+    /// Returns whether it was draining.
+    #[must_use]
+    pub const fn duty(&self) -> Duty {
+        self.duty
     }
 
     /// Returns why it was chosen.

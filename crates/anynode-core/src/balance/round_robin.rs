@@ -42,6 +42,15 @@ impl Turn {
     pub(super) fn new(weight: NonZeroU16) -> Self {
         Self { weight, credit: 0 }
     }
+
+    pub(super) fn weight(&self) -> NonZeroU16 {
+        self.weight
+    }
+
+    /// Changes the weight; what the rotation owes stays.
+    pub(super) fn reweigh(&mut self, weight: NonZeroU16) {
+        self.weight = weight;
+    }
 }
 
 #[cfg(test)]

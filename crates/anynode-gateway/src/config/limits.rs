@@ -55,7 +55,7 @@ pub struct Limits {
 }
 
 /// The least value of [`Limits::head_bytes_max`], below which common requests would not fit.
-pub(crate) const HEAD_BYTES_LEAST: usize = 8 * 1024;
+pub(super) const HEAD_BYTES_LEAST: usize = 8 * 1024;
 
 // === impl Limits ===
 

@@ -1,5 +1,6 @@
 //! What a gateway is started with: where it listens, its first backends, who is chosen, and a limit on everything.
 
+mod check;
 mod health;
 mod limits;
 
@@ -7,11 +8,11 @@ use std::net::SocketAddr;
 use std::num::{NonZeroU16, NonZeroUsize};
 
 use anynode_core::balance::{
-    AddressPrefix, BackendId, Balance, CookieAffinity, Ejection, Incarnation, SourceAffinity,
+    AddressPrefix, BackendId, Balance, CookieAffinity, Duty, Ejection, Incarnation, SourceAffinity,
 };
 
+pub use self::check::ConfigError;
 pub use self::health::{HealthCheck, Probe};
-pub(crate) use self::limits::HEAD_BYTES_LEAST;
 pub use self::limits::{HEADER_COUNT_MAX, Limits};
 
 /// One node as the gateway sees it.
@@ -31,16 +32,6 @@ pub struct Backend {
     pub incarnation: Incarnation,
     /// Whether it gets new clients; [`Duty::Serving`] by default.
     pub duty: Duty,
-}
-
-/// Whether a backend gets new clients.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Duty {
-    /// It takes its turn.
-    #[default]
-    Serving,
-    /// It finishes what it has, keeps the clients whose cookie names it, and gets nobody new.
-    Draining,
 }
 
 /// What keeps a client on one backend.
@@ -145,5 +136,14 @@ impl GatewayConfig {
             after_silence: AfterSilence::default(),
             limits: Limits::default(),
         }
+    }
+
+    /// Finds out whether a gateway could be started with this, as far as that can be known without starting it.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] for the first thing that cannot be.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        check::check(self)
     }
 }

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anynode_gateway::{Gateway, StartError};
+use anynode_gateway::{ConfigError, Gateway, StartError};
 use hyper::{Response, StatusCode};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -34,7 +34,7 @@ async fn limits_that_would_serve_nobody_are_errors() {
     for (config, name) in [(small, "head_bytes_max"), (none, "connections_max")] {
         let error = Gateway::new(config).start().unwrap_err();
         assert!(
-            matches!(error, StartError::LimitTooLow(field, _) if field == name),
+            matches!(error, StartError::Config(ConfigError::LimitTooLow(field, _)) if field == name),
             "{error}"
         );
     }

@@ -5,8 +5,10 @@
     reason = "a test fails by panicking, wherever its code stands"
 )]
 
+mod affinity;
 mod failures;
 mod framing;
+mod gone;
 mod headers;
 mod lifecycle;
 mod limits;

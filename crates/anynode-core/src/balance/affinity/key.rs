@@ -59,7 +59,6 @@ impl KeyRing {
     }
 
     /// The keys with their ids, the one that signs first.
-    #[allow(dead_code, reason = "the cookie that is signed with them comes next")]
     pub(super) fn keys(&self) -> &[(u8, [u8; 32])] {
         &self.keys
     }

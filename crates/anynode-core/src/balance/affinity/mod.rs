@@ -1,9 +1,18 @@
 //! Affinity: a client stays on one backend, by a signed cookie or by its address.
 
+mod cookie;
+mod decide;
+mod header;
 mod key;
 
 use std::time::Duration;
 
+pub use self::cookie::{
+    AFFINITY_LEAST, AFFINITY_MOST, AffinityCookies, CANDIDATES_MAX, COOKIE_BYTES_MAX,
+    CookieRulesError, Lookup, Pin, SKEW_MAX,
+};
+pub use self::decide::{AffinityOutcome, Route, decide};
+pub use self::header::without_cookie;
 pub use self::key::{KEYS_MAX, KeyRing, KeyRingError};
 
 /// Affinity by a cookie that names an [`Incarnation`](super::Incarnation) and is signed.

@@ -1,13 +1,25 @@
 //! What the pool promises, rule by rule.
 
+mod health;
+
 use super::*;
+use crate::balance::health::Answer;
 
 fn pool_of(backends: u64) -> Pool {
-    let mut pool = Pool::new();
+    pool_with(Rules::default(), backends)
+}
+
+fn pool_with(rules: Rules, backends: u64) -> Pool {
+    let mut pool = Pool::new(rules);
     for id in 1..=backends {
-        pool.insert(BackendId::new(id), NonZeroU16::MIN).unwrap();
+        insert(&mut pool, id, NonZeroU16::MIN);
     }
     pool
+}
+
+fn insert(pool: &mut Pool, id: u64, weight: NonZeroU16) {
+    let (id, incarnation) = (BackendId::new(id), Incarnation::new(id));
+    pool.insert(id, incarnation, weight).unwrap();
 }
 
 fn at(millis: u64) -> Duration {
@@ -105,7 +117,10 @@ fn a_success_makes_a_backend_ready_and_its_next_back_off_short() {
     }
     let trial = pool.choose(&[], at(5_000)).unwrap();
     assert_eq!(trial.chosen_as(), ChosenAs::Trial);
-    assert_eq!(pool.answered(trial), Health::CameBack);
+    assert_eq!(
+        pool.answered(trial, Answer::Good, at(5_000)),
+        Health::CameBack
+    );
     assert_eq!(state(&pool, 1), BackendState::Ready);
     assert_eq!(fail(&mut pool, at(6_000)), at(6_100));
 }
@@ -148,8 +163,9 @@ fn a_draining_backend_gets_nothing_new_and_no_outcome_ends_its_draining() {
     let mut pool = pool_of(2);
     let before = pool.choose(&[], at(0)).unwrap();
     pool.drain(before.backend());
-    assert_eq!(pool.connect_failed(before, at(0)), Health::Unchanged);
-    assert_eq!(pool.answered(before), Health::Unchanged);
+    pool.connect_failed(before, at(0));
+    assert_eq!(state(&pool, 1), BackendState::Draining);
+    pool.answered(before, Answer::Good, at(0));
     assert_eq!(state(&pool, 1), BackendState::Draining);
     for _ in 0..10 {
         assert_eq!(chosen(&mut pool, &[], at(0)), Some(2));
@@ -161,8 +177,9 @@ fn a_draining_backend_gets_nothing_new_and_no_outcome_ends_its_draining() {
 fn an_outcome_of_the_replaced_incarnation_does_not_touch_the_new_one() {
     let mut pool = pool_of(1);
     let old = pool.choose(&[], at(0)).unwrap();
-    pool.insert(BackendId::new(1), NonZeroU16::MIN).unwrap();
-    assert!(!pool.holds(old));
+    pool.insert(BackendId::new(1), Incarnation::new(77), NonZeroU16::MIN)
+        .unwrap();
+    assert!(!pool.finish(old));
     assert_eq!(pool.connect_failed(old, at(1)), Health::Unchanged);
     assert_eq!(state(&pool, 1), BackendState::Ready);
 }
@@ -179,6 +196,87 @@ fn a_removed_backend_is_not_chosen_and_removing_it_again_is_nothing() {
 fn a_full_pool_takes_no_more_but_still_replaces() {
     let mut pool = pool_of(u64::try_from(BACKENDS_MAX).unwrap());
     let beyond = BackendId::new(u64::MAX);
-    assert_eq!(pool.insert(beyond, NonZeroU16::MIN), Err(PoolFull));
-    assert_eq!(pool.insert(BackendId::new(7), NonZeroU16::MIN), Ok(()));
+    assert_eq!(
+        pool.insert(beyond, Incarnation::new(0), NonZeroU16::MIN),
+        Err(PoolFull)
+    );
+    assert_eq!(
+        pool.insert(BackendId::new(7), Incarnation::new(7), NonZeroU16::MIN),
+        Ok(())
+    );
+}
+
+// === weights and load ===
+
+fn rules(balance: Balance) -> Rules {
+    Rules {
+        balance,
+        ..Rules::default()
+    }
+}
+
+#[test]
+fn the_backend_with_the_fewest_requests_in_flight_is_chosen() {
+    let mut pool = pool_with(rules(Balance::LeastConnections), 3);
+    let first: Vec<_> = (0..3).filter_map(|_| pool.choose(&[], at(0))).collect();
+    assert!(pool.finish(first[1]));
+    assert_eq!(chosen(&mut pool, &[], at(0)), Some(2));
+    assert!(pool.finish(first[0]));
+    assert_eq!(chosen(&mut pool, &[], at(0)), Some(1));
+}
+
+#[test]
+fn equally_loaded_backends_take_turns() {
+    let mut pool = pool_with(rules(Balance::LeastConnections), 3);
+    let mut order = Vec::new();
+    for _ in 0..6 {
+        let choice = pool.choose(&[], at(0)).unwrap();
+        order.push(choice.backend().number());
+        pool.finish(choice);
+    }
+    assert_eq!(order, [1, 2, 3, 1, 2, 3]);
+}
+
+#[test]
+fn requests_in_flight_are_counted_against_the_weight() {
+    let mut pool = Pool::new(rules(Balance::LeastConnections));
+    insert(&mut pool, 1, NonZeroU16::new(3).unwrap());
+    insert(&mut pool, 2, NonZeroU16::MIN);
+    for _ in 0..40 {
+        pool.choose(&[], at(0)).unwrap();
+    }
+    let in_flight = [1, 2].map(|id| pool.in_flight(BackendId::new(id)));
+    assert_eq!(in_flight, [30, 10]);
+}
+
+#[test]
+fn a_least_loaded_backend_that_is_out_is_not_chosen_while_another_is_left() {
+    let mut pool = pool_with(rules(Balance::LeastConnections), 2);
+    let first = pool.choose(&[], at(0)).unwrap();
+    pool.connect_failed(first, at(0));
+    pool.finish(first);
+    for _ in 0..5 {
+        assert_eq!(chosen(&mut pool, &[], at(1)), Some(2));
+    }
+}
+
+#[test]
+fn a_request_that_is_finished_twice_or_of_another_incarnation_counts_for_nothing() {
+    let mut pool = pool_of(1);
+    let old = pool.choose(&[], at(0)).unwrap();
+    pool.insert(BackendId::new(1), Incarnation::new(9), NonZeroU16::MIN)
+        .unwrap();
+    let new = pool.choose(&[], at(0)).unwrap();
+    assert!(!pool.finish(old));
+    assert_eq!(pool.in_flight(BackendId::new(1)), 1);
+    assert!(pool.finish(new) && pool.finish(new));
+    assert_eq!(pool.in_flight(BackendId::new(1)), 0);
+}
+
+#[test]
+fn a_new_weight_holds_from_the_next_choice_and_keeps_health() {
+    let mut pool = pool_of(2);
+    pool.reweigh(BackendId::new(1), NonZeroU16::new(3).unwrap());
+    let ones = (0..40).filter_map(|_| chosen(&mut pool, &[], at(0)));
+    assert_eq!(ones.filter(|id| *id == 1).count(), 30);
 }
