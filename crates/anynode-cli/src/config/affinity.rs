@@ -4,19 +4,18 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
+use anynode::core::balance::{AFFINITY_LEAST, AFFINITY_MOST, AffinityCookies};
 use anynode_gateway::{Affinity, CookieAffinity, KeyRing, SourceAffinity, Transport, WhenGone};
-use toml::de::DeValue;
 
 use super::key;
 use super::section::Section;
 use super::value::{duration, number, text, word};
 
-/// How long a cookie may count: less than a second would end before it is used, and browsers keep none for longer
-/// than 400 days.
-const COOKIE_LIVES: RangeInclusive<Duration> =
-    Duration::from_secs(1)..=Duration::from_hours(24 * 400);
+/// How long a cookie may count.
+const COOKIE_LIVES: RangeInclusive<Duration> = AFFINITY_LEAST..=AFFINITY_MOST;
 
-const COOKIE_NAME_BYTES_MAX: usize = 64;
+/// More than any name that leaves a cookie short enough; which do, the gateway knows.
+const NAME_BYTES_MAX: usize = 256;
 
 const SCOPE_BYTES_MAX: usize = 256;
 
@@ -85,7 +84,7 @@ fn cookie(section: &mut Section<'_>, directory: &Path) -> Option<CookieAffinity>
         ("rebalance", WhenGone::Rebalance),
         ("refuse", WhenGone::Refuse),
     ];
-    cookie.name = section.optional("name", name);
+    cookie.name = section.optional("name", text(1..=NAME_BYTES_MAX));
     section.set("scope", &mut cookie.scope, text(0..=SCOPE_BYTES_MAX));
     section.set("idle_max", &mut cookie.idle_max, duration(COOKIE_LIVES));
     section.set("life_max", &mut cookie.life_max, duration(COOKIE_LIVES));
@@ -94,23 +93,11 @@ fn cookie(section: &mut Section<'_>, directory: &Path) -> Option<CookieAffinity>
     if cookie.life_max < cookie.idle_max {
         section.refuse("life_max", "this is shorter than `idle_max`");
     }
-    let needs_tls = |name: &String| name.starts_with("__Host-") || name.starts_with("__Secure-");
-    if cookie.transport == Transport::Insecure && cookie.name.as_ref().is_some_and(needs_tls) {
-        let message =
-            "browsers take such a name over TLS only; choose another, or transport = \"secure\"";
-        section.refuse("name", message);
+    // The times were looked at where they stand, so what is left is about the name.
+    if let Err(error) = AffinityCookies::new(&cookie) {
+        section.refuse("name", &error.to_string());
     }
     is_complete.then_some(cookie)
-}
-
-/// A cookie's name: a token of RFC 9110.
-fn name(value: &DeValue<'_>) -> Result<String, String> {
-    let name = text(1..=COOKIE_NAME_BYTES_MAX)(value)?;
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if !name.bytes().all(is_token) {
-        return Err("write a cookie's name of letters, digits, - and _".to_owned());
-    }
-    Ok(name)
 }
 
 fn keys(section: &mut Section<'_>, directory: &Path) -> Option<KeyRing> {

@@ -80,14 +80,23 @@ fn parse(source: &Source, directory: &Path) -> Result<Config, Findings> {
     };
     let mut findings = report.findings().err().map_or(Vec::new(), |of| of.0);
     findings.extend(files.0);
-    match config {
-        Some(config) if findings.is_empty() => Ok(config),
-        _ => Err(Findings(findings)),
+    if findings.is_empty() {
+        // Every key was looked at where it stands; what is left, the gateway alone knows.
+        let checked = config.gateway.check();
+        findings.extend(
+            checked
+                .err()
+                .map(|error| source.finding(0, "", &error.to_string())),
+        );
     }
+    if findings.is_empty() {
+        return Ok(config);
+    }
+    Err(Findings(findings))
 }
 
 /// Reads everything; what is wrong in other files comes back beside it.
-fn read_root(mut root: Section<'_>, directory: &Path) -> (Option<Config>, Findings) {
+fn read_root(mut root: Section<'_>, directory: &Path) -> (Config, Findings) {
     let listen = root.required("listen", "\"127.0.0.1:8080\"", value::address);
     // Something to go on with, so that the rest of the file is read as well.
     let listen_or_any = listen.unwrap_or(([127, 0, 0, 1], 0).into());
@@ -139,7 +148,7 @@ fn read_root(mut root: Section<'_>, directory: &Path) -> (Option<Config>, Findin
         gateway,
         backends_file,
     };
-    (Some(config), findings)
+    (config, findings)
 }
 
 /// Why there are no backends from a file.

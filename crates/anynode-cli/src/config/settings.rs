@@ -18,6 +18,9 @@ const TRUSTED_MAX: usize = 256;
 /// Times that are waited: less than the least is no waiting, more than the most is for ever.
 const WAITING: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_hours(24);
 
+/// Times of health: shorter ones would keep a gateway busy with itself.
+const WATCHING: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_hours(24);
+
 /// What is asked in a check.
 #[derive(Clone, Copy)]
 enum Asked {
@@ -93,8 +96,8 @@ fn health(mut section: Section<'_>) -> Option<HealthCheck> {
             .map(|path| Probe::Http { path }),
     };
     let mut check = HealthCheck::default();
-    section.set("period", &mut check.period, duration(WAITING));
-    section.set("timeout", &mut check.timeout, duration(WAITING));
+    section.set("period", &mut check.period, duration(WATCHING));
+    section.set("timeout", &mut check.timeout, duration(WATCHING));
     let thresholds = &mut check.thresholds;
     for (key, count) in [
         ("rise", &mut thresholds.rise),
@@ -134,8 +137,8 @@ fn ejection(mut section: Section<'_>) -> Option<Ejection> {
         Judged::ByAnswers => {
             let mut ejection = Ejection::default();
             section.set("failures", &mut ejection.failures, in_a_row);
-            section.set("first", &mut ejection.first, duration(WAITING));
-            section.set("longest", &mut ejection.longest, duration(WAITING));
+            section.set("first", &mut ejection.first, duration(WATCHING));
+            section.set("longest", &mut ejection.longest, duration(WATCHING));
             if ejection.longest < ejection.first {
                 section.refuse("longest", "this is shorter than `first`");
             }

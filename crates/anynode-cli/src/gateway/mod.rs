@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tracing::{error, info};
 
-use self::changes::{Change, changes};
+use self::changes::changes;
 use self::watch::{Sight, Watch};
 use crate::args::{self, Until};
 use crate::config::{self, BackendsFile, Config, check};
@@ -53,10 +53,6 @@ pub(crate) async fn run(gateway: args::Gateway) -> Result<(), Error> {
     let stop_timeout = settings.limits.stop_timeout;
     let applied = settings.backends.clone();
     let running = start(&gateway, settings)?;
-    let drains = applied
-        .iter()
-        .filter(|backend| backend.duty == anynode_gateway::Duty::Draining);
-    drains.for_each(|backend| running.backends().drain(backend.id()));
     let lifeline = match gateway.until() {
         Until::Asked => None,
         Until::ParentEnds => {
@@ -189,16 +185,10 @@ impl Follower {
 
     fn apply(&mut self, wanted: Vec<Backend>) {
         let changes = changes(&self.applied, &wanted);
+        let replaced = self.backends.replace_all(wanted.clone());
+        replaced.expect("names and number were checked when the file was read");
         for change in &changes {
             info!("{change}");
-            match change {
-                Change::Remove(backend) => self.backends.remove(backend.id()),
-                Change::Drain(backend) => self.backends.drain(backend.id()),
-                Change::Insert(backend) => {
-                    let inserted = self.backends.insert(backend.clone());
-                    inserted.expect("no more were read than a pool holds, and others left before");
-                }
-            }
         }
         let (backends, changes) = (wanted.len(), changes.len());
         info!(backends, changes, "the backends are as their file says");

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -185,6 +186,32 @@ async fn a_file_with_mistakes_changes_nothing_and_the_log_says_where_they_are() 
     gateway.logged(FOLLOWED).await;
     let nobody = ada.get("/whoami").await;
     assert_eq!(nobody.status, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn a_client_stays_where_its_affinity_cookie_says() {
+    let world = World::start(2).await;
+    let key = world.path("affinity.key");
+    fs::write(
+        &key,
+        "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+    )
+    .unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let affinity = "[affinity]\nkind = \"cookie\"\nname = \"pin\"\ntransport = \"insecure\"\n\
+                    keys = [{ id = 1, file = \"affinity.key\" }]\n";
+    let backends = [world.backend(1, ""), world.backend(2, "")].concat();
+    let gateway = world.gateway(&format!("{affinity}{backends}")).await;
+
+    let mut homes = BTreeSet::new();
+    for _ in 0..4 {
+        let mut client = Client::connect(gateway.address).await;
+        let home = client.get("/whoami").await.node;
+        assert!(client.cookie.as_ref().unwrap().starts_with("pin="));
+        check_answering(&mut client, &[&home]).await;
+        homes.insert(home);
+    }
+    assert_eq!(homes.len(), 2, "{homes:?}");
 }
 
 #[tokio::test]
