@@ -18,7 +18,7 @@
 //!
 //! - `listen`: threads, accepting, stopping
 //! - `worker`: the connections of one thread
-//! - `client_io`, `guard`: what is read from a client before hyper sees it
+//! - `wire_io`, `guard`: what is read from a client before hyper sees it
 //! - `proxy`: one request from head to answer, and when it is tried again
 //! - `forwarded`: which header fields pass, and what is said about the client
 //! - `affinity`: the cookie out of the request and into the response
@@ -30,8 +30,8 @@
 mod listen;
 mod worker;
 
-mod client_io;
 mod guard;
+mod wire_io;
 
 mod proxy;
 mod refusal;

@@ -14,14 +14,13 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper::{HeaderMap, Method, Request, Response, Version};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::time::timeout;
 use tracing::debug;
 
 use crate::backends::Target;
-use crate::client_io::ClientIo;
 use crate::forwarded::list_contains;
+use crate::wire_io::WireIo;
 use crate::worker::OpenConnection;
 
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
@@ -73,10 +72,10 @@ pub(crate) fn tunnel(
 
 async fn pass(client: Upgraded, backend: Upgraded, idle_timeout: Duration) {
     let client = client
-        .downcast::<TokioIo<ClientIo>>()
+        .downcast::<TokioIo<WireIo>>()
         .expect("a worker serves no other connections");
     let backend = backend
-        .downcast::<TokioIo<TcpStream>>()
+        .downcast::<TokioIo<WireIo>>()
         .expect("a backend is reached by no other connections");
     // A client waits for the handshake's answer (RFC 6455, 4.1). One that does not may have meant its
     // bytes for a reader that sees a request in them.
@@ -85,7 +84,7 @@ async fn pass(client: Upgraded, backend: Upgraded, idle_timeout: Duration) {
         return;
     }
     let mut client = client.io.into_inner().into_stream();
-    let (mut backend, early) = (backend.io.into_inner(), backend.read_buf);
+    let (mut backend, early) = (backend.io.into_inner().into_stream(), backend.read_buf);
     if client.write_all(&early).await.is_err() {
         return;
     }

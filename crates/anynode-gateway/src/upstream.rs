@@ -22,6 +22,7 @@ use crate::body::RequestBody;
 use crate::clock::Clock;
 use crate::config::Limits;
 use crate::lazy_timer::{Elapsed, LazyTimer};
+use crate::wire_io::WireIo;
 
 /// The most bytes buffered in each direction of a connection, unless a longer head is allowed.
 pub(crate) const BUFFER_BYTES_MAX: usize = 64 * 1024;
@@ -172,10 +173,11 @@ impl Upstream {
         };
         // Without it a request could wait for the acknowledgement of the one before.
         stream.set_nodelay(true).ok()?;
+        let io = WireIo::to_backend(stream, self.limits.write_timeout);
         let (sender, connection) = http1::Builder::new()
             .max_header_size(self.limits.head_bytes_max)
             .max_buf_size(BUFFER_BYTES_MAX.max(self.limits.head_bytes_max))
-            .handshake(TokioIo::new(stream))
+            .handshake(TokioIo::new(io))
             .await
             .ok()?;
         tokio::spawn(async move {
@@ -272,28 +274,26 @@ impl Upstream {
 fn after_writing(target: &Target, error: &hyper::Error) -> Outcome {
     debug!(backend = target.name(), %error, "no answer");
     let ended = error.is_incomplete_message() || error.is_canceled() || error.is_closed();
-    if ended || is_reset(error) {
-        return Outcome::Silence;
-    }
+    let outcome = match io_error(error) {
+        _ if ended => return Outcome::Silence,
+        Some(
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe,
+        ) => return Outcome::Silence,
+        Some(io::ErrorKind::TimedOut) => Outcome::BackendTimedOut,
+        _ => Outcome::Failed,
+    };
     // A request's body that ended early is its client's doing.
     if !error.is_user() {
         target.answered(Answer::Missing);
     }
-    Outcome::Failed
+    outcome
 }
 
-fn is_reset(error: &hyper::Error) -> bool {
-    let source = error
-        .source()
-        .and_then(|source| source.downcast_ref::<io::Error>());
-    source.is_some_and(|source| {
-        matches!(
-            source.kind(),
-            io::ErrorKind::ConnectionReset
-                | io::ErrorKind::ConnectionAborted
-                | io::ErrorKind::BrokenPipe
-        )
-    })
+fn io_error(error: &hyper::Error) -> Option<io::ErrorKind> {
+    let source = error.source()?.downcast_ref::<io::Error>()?;
+    Some(source.kind())
 }
 
 // === impl Lease ===

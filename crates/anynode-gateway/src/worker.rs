@@ -14,13 +14,13 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
-use crate::client_io::ClientIo;
 use crate::config::Limits;
 use crate::forwarded::Peer;
 use crate::guard::Guard;
 use crate::lazy_timer::{HeadTimer, LazyTimer};
 use crate::proxy::Proxy;
 use crate::upstream::BUFFER_BYTES_MAX;
+use crate::wire_io::WireIo;
 
 /// A worker as its own thread sees it.
 #[derive(Debug)]
@@ -129,7 +129,7 @@ impl Connection {
             return;
         }
         let guard = Guard::new(limits.head_bytes_max);
-        let io = ClientIo::new(stream, guard, limits.write_timeout);
+        let io = WireIo::to_client(stream, guard, limits.write_timeout);
         let service = service_fn(|request| {
             let (proxy, open, peer) = (&self.proxy, &self.open, &self.peer);
             async move { Ok::<_, Infallible>(proxy.answer(peer, open, request).await) }

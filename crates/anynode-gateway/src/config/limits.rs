@@ -34,9 +34,10 @@ pub struct Limits {
     /// How long a backend may be silent before the head of its answer, and a client in the
     /// middle of its request's body; 60 s by default.
     pub answer_timeout: Duration,
-    /// How long a client may take nothing of what is written to it; 60 s by default.
+    /// How long a client or a backend may take nothing of what is written to it; 60 s by default.
     ///
     /// Any byte it takes begins the time anew: a slow reader is served, one that does not read is cut.
+    /// A client whose upload was answered while its backend no longer read is cut then as well.
     pub write_timeout: Duration,
     /// How long an answer that has begun, or a WebSocket, may be silent before it is cut; 1 h by default.
     ///

@@ -72,6 +72,34 @@ async fn a_backend_killed_between_two_requests_costs_no_request_not_even_a_post(
 }
 
 #[tokio::test]
+async fn in_400_trials_a_backend_stopped_between_two_requests_costs_none() {
+    let mut nodes = [Node::named("a").await, Node::named("b").await];
+    let gateway = gateway(&[&nodes[0], &nodes[1]]);
+    let mut client = Client::connect(&gateway).await;
+    for trial in 0..400 {
+        // An idle connection to each.
+        client.get("/").await;
+        client.get("/").await;
+        let victim = trial % 2;
+        nodes[victim].kill().await;
+        for _ in 0..2 {
+            assert_eq!(
+                client.post("/", "order").await.status,
+                StatusCode::OK,
+                "{trial}"
+            );
+            assert_eq!(client.get("/").await.status, StatusCode::OK, "{trial}");
+        }
+        nodes[victim] = Node::named_at(nodes[victim].address, "back").await;
+        let id = if victim == 0 { 1 } else { 2 };
+        gateway
+            .backends()
+            .insert(nodes[victim].backend(id))
+            .unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_post_that_was_sent_is_answered_502_and_was_run_once() {
     let nodes = [
         Node::dying_after_reading().await,

@@ -3,7 +3,7 @@
 use hyper::body::Incoming;
 use hyper::{HeaderMap, Request, Response, StatusCode};
 
-use crate::world::{Body, Client, Node, empty, full, gateway, raw, request};
+use crate::world::{Body, Client, Node, config, empty, full, gateway, raw, request, start};
 
 /// Answers with the fields it received, one a line, and some that must not pass back.
 async fn mirror() -> Node {
@@ -35,8 +35,16 @@ fn fields(headers: &HeaderMap) -> String {
 }
 
 async fn seen_by_backend(fields: &[(&'static str, &'static str)]) -> String {
+    seen_behind(&[], fields).await
+}
+
+/// The same where these prefixes are trusted.
+async fn seen_behind(trusted: &[&str], fields: &[(&'static str, &'static str)]) -> String {
     let node = mirror().await;
-    let gateway = gateway(&[&node]);
+    let mut config = config(&[&node]);
+    let prefixes = trusted.iter().map(|prefix| prefix.parse().unwrap());
+    config.trusted_proxies = prefixes.collect();
+    let gateway = start(config);
     let mut client = Client::connect(&gateway).await;
     let mut request = request("GET", "/", empty());
     for &(name, value) in fields {
@@ -81,6 +89,23 @@ async fn what_a_client_claims_about_itself_is_replaced_by_what_the_socket_says()
     ])
     .await;
     assert_eq!(seen, OF_THE_GATEWAY);
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_is_believed_and_any_other_is_not() {
+    let said = [
+        ("x-forwarded-for", "10.9.9.9, 192.0.2.1"),
+        ("x-forwarded-proto", "https"),
+        ("x-anynode-user", "ada"),
+    ];
+    assert_eq!(seen_behind(&["10.0.0.0/8"], &said).await, OF_THE_GATEWAY);
+    let seen = seen_behind(&["10.0.0.0/8", "127.0.0.0/8"], &said).await;
+    let expected = "forwarded: for=192.0.2.1;host=\"shop.example\";proto=https, for=127.0.0.1\n\
+        host: shop.example\n\
+        x-forwarded-for: 192.0.2.1, 127.0.0.1\n\
+        x-forwarded-host: shop.example\n\
+        x-forwarded-proto: https\n";
+    assert_eq!(seen, expected);
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod gone;
 mod headers;
 mod lifecycle;
 mod limits;
+mod silence;
 mod streams;
 mod turns;
 mod world;

@@ -50,7 +50,7 @@ impl hyper::body::Body for Counted {
     }
 }
 
-fn counted(chunks: usize) -> (Body, Arc<AtomicUsize>) {
+pub(crate) fn counted(chunks: usize) -> (Body, Arc<AtomicUsize>) {
     let pulled = Arc::new(AtomicUsize::new(0));
     let body = Counted {
         left: chunks,
@@ -237,7 +237,7 @@ async fn a_client_that_leaves_is_noticed_by_the_backend() {
 }
 
 /// A backend that accepts every handshake and returns what it gets.
-async fn echo(subprotocol: &'static str) -> Node {
+pub(crate) async fn echo(subprotocol: &'static str) -> Node {
     Node::answering(move |mut request: Request<Incoming>| async move {
         if request.headers().get("upgrade").is_none() {
             return Response::new(full("no handshake"));
@@ -263,7 +263,7 @@ async fn echo(subprotocol: &'static str) -> Node {
     .await
 }
 
-fn handshake(protocol: &str) -> Request<Body> {
+pub(crate) fn handshake(protocol: &str) -> Request<Body> {
     let mut handshake = request("GET", "/chat", empty());
     for (name, value) in [
         ("connection", "keep-alive, Upgrade"),

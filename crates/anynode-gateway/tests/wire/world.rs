@@ -264,14 +264,21 @@ impl Client {
 
     /// Sends a request and reads the answer to its end.
     pub(crate) async fn ask(&mut self, request: Request<Body>) -> Answer {
-        let response = self.send(request).await;
+        let answer = self.try_ask(request).await;
+        answer.expect("the gateway closed the connection")
+    }
+
+    /// The same, unless the gateway has closed the connection or closes it now.
+    pub(crate) async fn try_ask(&mut self, request: Request<Body>) -> Option<Answer> {
+        within(self.sender.ready()).await.ok()?;
+        let response = within(self.sender.send_request(request)).await.ok()?;
         let (head, body) = response.into_parts();
-        let body = within(body.collect()).await.unwrap();
-        Answer {
+        let body = within(body.collect()).await.ok()?;
+        Some(Answer {
             status: head.status,
             headers: head.headers,
             body: body.to_bytes(),
-        }
+        })
     }
 
     /// Sends a request and reads the head of the answer.

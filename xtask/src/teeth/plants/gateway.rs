@@ -39,8 +39,8 @@ pub(super) const GATEWAY: &[Plant] = &[
         name: "reused_after_doubt",
         bug: "a connection to a backend is used again after an answer whose end is in doubt",
         package: "anynode-gateway",
-        target: &["--test", "desync"],
-        checks: &["an_answer_whose_end_is_unclear_is_502_and_its_connection_is_closed"],
+        target: &["--test", "wire"],
+        checks: &["a_connection_over_which_a_doubtful_answer_came_is_not_used_again"],
         hang: Hang::Survives,
     },
     Plant {

@@ -1,4 +1,4 @@
-//! A client's connection as hyper sees it: read through the guard, and given up when the client stops reading.
+//! A connection as hyper sees it: given up when its peer stops reading, and a client's read through the guard.
 
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -12,23 +12,31 @@ use tokio::time::{Sleep, sleep};
 
 use crate::guard::Guard;
 
-/// One client's connection until it ends or becomes a WebSocket.
+/// A client's or a backend's connection until it ends or becomes a WebSocket.
 #[derive(Debug)]
-pub(crate) struct ClientIo {
+pub(crate) struct WireIo {
     stream: TcpStream,
-    guard: Guard,
+    /// What a backend writes is read by hyper alone.
+    guard: Option<Guard>,
     write_timeout: Duration,
-    /// Runs while the client takes nothing of what is written.
+    /// Runs while the peer takes nothing of what is written.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-// === impl ClientIo ===
+// === impl WireIo ===
 
-impl ClientIo {
-    pub(crate) fn new(stream: TcpStream, guard: Guard, write_timeout: Duration) -> Self {
+impl WireIo {
+    pub(crate) fn to_client(stream: TcpStream, guard: Guard, write_timeout: Duration) -> Self {
+        Self {
+            guard: Some(guard),
+            ..Self::to_backend(stream, write_timeout)
+        }
+    }
+
+    pub(crate) fn to_backend(stream: TcpStream, write_timeout: Duration) -> Self {
         Self {
             stream,
-            guard,
+            guard: None,
             write_timeout,
             stalled: None,
         }
@@ -39,7 +47,7 @@ impl ClientIo {
         self.stream
     }
 
-    /// Passes on what a write came to, or ends it if the client took nothing for too long.
+    /// Passes on what a write came to, or ends it if the peer took nothing for too long.
     fn written(
         &mut self,
         context: &mut Context<'_>,
@@ -56,7 +64,7 @@ impl ClientIo {
     }
 }
 
-impl AsyncRead for ClientIo {
+impl AsyncRead for WireIo {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -65,12 +73,14 @@ impl AsyncRead for ClientIo {
         let this = self.get_mut();
         let before = buffer.filled().len();
         ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?;
-        this.guard.pass(&mut buffer.filled_mut()[before..]);
+        if let Some(guard) = &mut this.guard {
+            guard.pass(&mut buffer.filled_mut()[before..]);
+        }
         Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncWrite for ClientIo {
+impl AsyncWrite for WireIo {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
