@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 
-use anynode_gateway::{Backend, Gateway, GatewayConfig};
+use anynode_core::balance::{CookieAffinity, KeyRing, Transport};
+use anynode_gateway::{Affinity, Backend, Gateway, GatewayConfig};
 
 use crate::process::{Cores, Process, announce, role, this_program};
 use crate::{nothing, peers};
@@ -15,6 +16,7 @@ pub(crate) enum Contender {
     Direct,
     Nothing,
     RoundRobin,
+    Cookie,
     HaProxy,
     Nginx,
 }
@@ -22,10 +24,11 @@ pub(crate) enum Contender {
 // === impl Contender ===
 
 impl Contender {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Direct,
         Self::Nothing,
         Self::RoundRobin,
+        Self::Cookie,
         Self::HaProxy,
         Self::Nginx,
     ];
@@ -35,9 +38,15 @@ impl Contender {
             Self::Direct => "direct",
             Self::Nothing => "do-nothing hyper proxy",
             Self::RoundRobin => "anynode, round robin",
+            Self::Cookie => "anynode, cookie affinity",
             Self::HaProxy => "HAProxy, cookie insert",
             Self::Nginx => "nginx, round robin",
         }
+    }
+
+    /// Tells whether its clients get an affinity cookie.
+    pub(crate) fn pins(self) -> bool {
+        matches!(self, Self::Cookie | Self::HaProxy)
     }
 
     pub(crate) fn place(self) -> usize {
@@ -60,7 +69,7 @@ impl Contender {
             Self::Direct => Process::none(backends),
             Self::HaProxy => cores.for_proxy(|| peers::haproxy(workers, backends)),
             Self::Nginx => cores.for_proxy(|| peers::nginx(workers, backends)),
-            Self::Nothing | Self::RoundRobin => {
+            Self::Nothing | Self::RoundRobin | Self::Cookie => {
                 cores.for_proxy(|| role(this_program(), &self.role(workers, backends)))
             }
         }
@@ -75,25 +84,36 @@ impl Contender {
 
     /// Tells whether it is a role of this program.
     pub(crate) fn is_role(self) -> bool {
-        matches!(self, Self::Nothing | Self::RoundRobin)
+        matches!(self, Self::Nothing | Self::RoundRobin | Self::Cookie)
     }
 
     /// Serves as this contender, in a process of its own.
     pub(crate) fn serve(self, workers: usize, backends: &[SocketAddr]) {
         match self {
             Self::Nothing => nothing::serve(workers, backends),
-            Self::RoundRobin => gateway(workers, backends),
+            Self::RoundRobin => gateway(workers, backends, Affinity::None),
+            Self::Cookie => gateway(workers, backends, cookie_affinity()),
             Self::Direct | Self::HaProxy | Self::Nginx => unreachable!("{self:?} is no role"),
         }
     }
 }
 
-fn gateway(workers: usize, backends: &[SocketAddr]) {
+/// As in production, but that the cookie is not `Secure`, because the load is not.
+fn cookie_affinity() -> Affinity {
+    let key = std::array::from_fn(|place| u8::try_from(place).unwrap());
+    let keys = KeyRing::new([(1, key)]).unwrap();
+    let mut rules = CookieAffinity::new(keys);
+    rules.transport = Transport::Insecure;
+    Affinity::Cookie(rules)
+}
+
+fn gateway(workers: usize, backends: &[SocketAddr], affinity: Affinity) {
     let names = (1..).map(|place: u32| place.to_string());
     let backends = names
         .zip(backends)
         .map(|(name, &at)| Backend::new(name, at));
     let mut config = GatewayConfig::new("127.0.0.1:0".parse().unwrap(), backends.collect());
+    config.affinity = affinity;
     config.workers = NonZeroUsize::new(workers);
     let running = Gateway::new(config).start().unwrap();
     announce(running.local_addr());

@@ -9,6 +9,7 @@ use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
 use crate::backend::BODY_BYTES;
+use crate::contender::Contender;
 use crate::process::Process;
 
 /// Connections, each with its own cookies.
@@ -52,8 +53,11 @@ impl Load {
     }
 
     /// Sends `rate` requests per second for a slice, and sees what they cost `process`.
-    pub(crate) fn measure(mut self, rate: u32, process: &Process) -> Sample {
+    pub(crate) fn measure(mut self, contender: Contender, rate: u32, process: &Process) -> Sample {
         self.run(rate, WARM_UP);
+        for connection in &self.connections {
+            assert_ne!(connection.pin.is_empty(), contender.pins(), "{contender:?}");
+        }
         let before = process.cpu_nanos();
         let mut nanos = self.run(rate, SLICE);
         let cpu = process.cpu_nanos() - before;

@@ -86,9 +86,9 @@ fn compare(rounds: usize, workers: usize) {
     for round in 0..rounds {
         for place in 0..contenders.len() {
             let turn = (round + place) % contenders.len();
-            let (_, process) = &contenders[turn];
+            let (contender, process) = &contenders[turn];
             let load = Load::connect(load::CONNECTIONS, &process.addresses());
-            samples[turn].push(load.measure(RATE, process));
+            samples[turn].push(load.measure(*contender, RATE, process));
         }
     }
     table::samples(&samples);
