@@ -3,6 +3,9 @@
 //! tokio's own timers are put in order when they are set and taken out when they are dropped, which costs
 //! more than all else a waiting request does. This one stays where it is, and is put in order anew only
 //! when it ran out for a deadline that has long been met.
+//!
+//! It stays in another thread's runtime: a runtime with a timer in order has the kernel set one too
+//! each time it waits, which costs about as much as a clock read and a lock, twice for each request.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -11,13 +14,16 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper::rt;
+use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// A timer for one deadline after the other, of which the later one is seldom the earlier.
 ///
 /// It wakes the task that polled it last, so it belongs to one task.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct LazyTimer {
+    /// The runtime that the timer is in.
+    keeper: Handle,
     /// Made when first there was something to wait for.
     sleep: Mutex<Option<Pin<Box<Sleep>>>>,
 }
@@ -27,7 +33,7 @@ pub(crate) struct LazyTimer {
 pub(crate) struct Elapsed;
 
 /// The timer as hyper takes it, for the heads of requests.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct HeadTimer {
     lazy: Arc<LazyTimer>,
 }
@@ -41,6 +47,14 @@ struct HeadSleep {
 // === impl LazyTimer ===
 
 impl LazyTimer {
+    /// Returns a timer of a runtime that has to outlive the task.
+    pub(crate) fn new(keeper: Handle) -> Self {
+        Self {
+            keeper,
+            sleep: Mutex::default(),
+        }
+    }
+
     /// Awaits `future`, but not longer than `duration`.
     ///
     /// # Errors
@@ -65,7 +79,10 @@ impl LazyTimer {
     /// Is ready when the deadline has passed.
     fn poll(&self, deadline: Instant, context: &mut Context<'_>) -> Poll<()> {
         let mut sleep = self.sleep.lock().expect("no holder of a timer panics");
-        let sleep = sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        let sleep = sleep.get_or_insert_with(|| {
+            let _entered = self.keeper.enter();
+            Box::pin(sleep_until(deadline))
+        });
         loop {
             if deadline < sleep.deadline() {
                 sleep.as_mut().reset(deadline);
@@ -80,6 +97,14 @@ impl LazyTimer {
 }
 
 // === impl HeadTimer ===
+
+impl HeadTimer {
+    pub(crate) fn new(keeper: Handle) -> Self {
+        Self {
+            lazy: Arc::new(LazyTimer::new(keeper)),
+        }
+    }
+}
 
 impl rt::Timer for HeadTimer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn rt::Sleep>> {
@@ -122,7 +147,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_deadline_that_was_met_neither_shortens_nor_lengthens_the_next_one() {
-        let timer = LazyTimer::default();
+        let timer = LazyTimer::new(Handle::current());
         // Not polled for a deadline at all, for a later one, and for an earlier one.
         assert_eq!(timer.timeout(LONG, ready(1)).await, Ok(1));
         for before in [LONG, SHORT / 2] {
@@ -134,7 +159,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_deadline_holds_again_after_it_ran_out() {
-        let timer = LazyTimer::default();
+        let timer = LazyTimer::new(Handle::current());
         for _ in 0..3 {
             assert!(elapses(&timer, SHORT).await >= SHORT);
         }

@@ -2,6 +2,7 @@
 //!
 //! Each worker is a thread with its own runtime and its own connections to the backends.
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -108,6 +109,8 @@ impl Gateway {
             phase,
             threads: Vec::new(),
         };
+        let keeper = runtime()?;
+        let (serving, mut served) = mpsc::channel::<Infallible>(1);
         let mut inboxes = Vec::new();
         let trusted_proxies: Arc<[_]> = config.trusted_proxies.as_slice().into();
         for _ in 0..workers(&config) {
@@ -126,20 +129,29 @@ impl Gateway {
                 },
                 limits: config.limits,
                 accepted,
+                keeper: keeper.handle().clone(),
                 phase: watching.clone(),
             };
-            running.spawn("gateway-worker", worker.serve())?;
+            running.spawn(
+                "gateway-worker",
+                runtime()?,
+                worker.serve(),
+                serving.clone(),
+            )?;
         }
+        drop(serving);
         let checking = config.health.map(|check| check_all(backends, check));
         let accepting = accept(listener, inboxes, config.limits.connections_max, watching);
         let accepting = async move {
-            // On the acceptor's runtime, which has time, and with which they end.
+            // On the acceptor's runtime, which has time.
             if let Some(checking) = checking {
                 tokio::spawn(checking);
             }
             accepting.await;
+            // The workers have their timers here.
+            let _ = served.recv().await;
         };
-        running.spawn("gateway-accept", accepting)?;
+        running.spawn("gateway-accept", keeper, accepting, ())?;
         info!(address = %local_addr, "listening");
         Ok(running)
     }
@@ -208,23 +220,31 @@ impl Running {
         }
     }
 
+    /// Runs `work` on a thread of its own, and drops `serving` when nothing of it is left.
     fn spawn(
         &mut self,
         name: &str,
+        runtime: Runtime,
         work: impl Future<Output = ()> + Send + 'static,
+        serving: impl Send + 'static,
     ) -> Result<(), StartError> {
-        let runtime: Runtime = Builder::new_current_thread()
-            .enable_io()
-            .enable_time()
-            .build()
-            .map_err(StartError::Thread)?;
         let thread = thread::Builder::new()
             .name(name.to_owned())
-            .spawn(move || runtime.block_on(work))
+            .spawn(move || {
+                runtime.block_on(work);
+                drop(runtime);
+                drop(serving);
+            })
             .map_err(StartError::Thread)?;
         self.threads.push(thread);
         Ok(())
     }
+}
+
+fn runtime() -> Result<Runtime, StartError> {
+    let mut runtime = Builder::new_current_thread();
+    let runtime = runtime.enable_io().enable_time().build();
+    runtime.map_err(StartError::Thread)
 }
 
 // === accepting ===

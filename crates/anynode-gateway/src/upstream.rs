@@ -364,7 +364,10 @@ mod tests {
     /// Leaves one idle connection, lets the backend close it, and asks before the runtime could hear of it.
     async fn asked_when_just_closed(via: Via) -> Outcome {
         let (backend, answered) = backend();
-        let (clock, timer) = (Clock::start(), LazyTimer::default());
+        let (clock, timer) = (
+            Clock::start(),
+            LazyTimer::new(tokio::runtime::Handle::current()),
+        );
         let backends = Backends::new(vec![backend], Rules::default(), clock).unwrap();
         let upstream = Upstream::new(clock, Limits::default());
         let target = || match backends.choose(Claim::None, &[]).0 {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::timeout;
@@ -28,6 +29,8 @@ pub(crate) struct Worker {
     pub(crate) proxy: Proxy,
     pub(crate) limits: Limits,
     pub(crate) accepted: UnboundedReceiver<Accepted>,
+    /// The runtime for what has to wait long; it outlives this worker.
+    pub(crate) keeper: Handle,
     pub(crate) phase: watch::Receiver<Phase>,
 }
 
@@ -75,6 +78,7 @@ struct Connection {
     open: Arc<OpenConnection>,
     peer: Peer,
     phase: watch::Receiver<Phase>,
+    head_timer: HeadTimer,
 }
 
 /// Waits until the gateway stops.
@@ -89,7 +93,7 @@ pub(crate) async fn stopping(phase: &mut watch::Receiver<Phase>) {
 impl Worker {
     /// Serves what the acceptor hands over until it stops, then finishes what is open.
     pub(crate) async fn serve(mut self) {
-        tokio::spawn(Arc::clone(&self.proxy.upstream).sweep());
+        self.keeper.spawn(Arc::clone(&self.proxy.upstream).sweep());
         let proxy = Arc::new(self.proxy);
         let (unfinished, mut finished) = mpsc::channel(1);
         while let Some(accepted) = self.accepted.recv().await {
@@ -97,7 +101,7 @@ impl Worker {
                 _permit: accepted.permit,
                 _share: accepted.share,
                 _unfinished: unfinished.clone(),
-                answer_timer: LazyTimer::default(),
+                answer_timer: LazyTimer::new(self.keeper.clone()),
             });
             let stream = accepted.stream;
             let serving = Connection {
@@ -105,6 +109,7 @@ impl Worker {
                 open,
                 peer: Peer::new(accepted.client),
                 phase: self.phase.clone(),
+                head_timer: HeadTimer::new(self.keeper.clone()),
             };
             tokio::spawn(serving.serve(stream, self.limits));
         }
@@ -135,7 +140,7 @@ impl Connection {
             async move { Ok::<_, Infallible>(proxy.answer(peer, open, request).await) }
         });
         let connection = http1::Builder::new()
-            .timer(HeadTimer::default())
+            .timer(self.head_timer.clone())
             .header_read_timeout(limits.head_timeout)
             .max_header_size(limits.head_bytes_max)
             .max_buf_size(BUFFER_BYTES_MAX.max(limits.head_bytes_max))
