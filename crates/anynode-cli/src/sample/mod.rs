@@ -120,10 +120,8 @@ async fn log_in(State(shop): Place, session: Session, Form(login): Form<Login>) 
         return Ok((StatusCode::BAD_REQUEST, "a name has 1 to 40 characters\n").into_response());
     }
     session.bind(name).await?;
-    Ok(see_other(
-        &format!("{}/logged-in", shop.base),
-        "logged in\n",
-    ))
+    let arrival = format!("{}/logged-in", shop.base);
+    Ok(see_other(&arrival, "logged in\n"))
 }
 
 /// Where a login leads: a browser that does not send the cookie back is told so.

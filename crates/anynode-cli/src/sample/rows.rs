@@ -11,20 +11,22 @@ use crate::fill::fill;
 const CLIENTS: &str = "Edg/=Edge Firefox/=Firefox Chrome/=Chrome Safari/=Safari curl/=curl";
 const SYSTEMS: &str = "Android=Android iPhone=iPhone iPad=iPad Windows=Windows Mac=Mac Linux=Linux";
 
+const ITEM: &str = include_str!("html/item.html");
+const CURRENT: &str = include_str!("html/session_current.html");
+const OTHER: &str = include_str!("html/session_other.html");
+
 pub(super) fn cart(cart: &[String]) -> String {
     let count = |item: &str| cart.iter().filter(|of| *of == item).count();
     let row = |item| match count(item) {
         0 => String::new(),
-        count => fill(
-            include_str!("html/item.html"),
-            &[("item", &item), ("count", &count)],
-        ),
+        count => fill(ITEM, &[("item", &item), ("count", &count)]),
     };
     ITEMS.map(row).concat()
 }
 
 pub(super) fn session(session: &SessionInfo) -> String {
     let since = |then| ago(session.listed_at.since(then));
+    let used = session.last_used.map_or("lately".to_owned(), since);
     let label = session.device.label.as_deref().unwrap_or_default();
     let template = if session.is_current { CURRENT } else { OTHER };
     fill(
@@ -33,24 +35,17 @@ pub(super) fn session(session: &SessionInfo) -> String {
             ("handle", &session.handle),
             ("device", &device(label)),
             ("created", &since(session.created_at)),
-            (
-                "used",
-                &session.last_used.map_or("lately".to_owned(), since),
-            ),
+            ("used", &used),
         ],
     )
 }
-
-const CURRENT: &str = include_str!("html/session_current.html");
-const OTHER: &str = include_str!("html/session_other.html");
 
 /// A short name for a client by its `User-Agent`, which is what the client says and proves nothing.
 fn device(label: &str) -> String {
     let called = |names: &'static str| {
         let mut pairs = names.split(' ').filter_map(|pair| pair.split_once('='));
-        pairs
-            .find(|(part, _)| label.contains(part))
-            .map(|(_, name)| name)
+        let found = pairs.find(|(part, _)| label.contains(part));
+        found.map(|(_, name)| name)
     };
     match (called(CLIENTS), called(SYSTEMS)) {
         (Some(client), Some(system)) => format!("{client} on {system}"),
