@@ -20,6 +20,7 @@
 //! - `worker`: the connections of one thread
 //! - `wire_io`, `guard`: what is read from a client before hyper sees it
 //! - `proxy`: one request from head to answer, and when it is tried again
+//! - `heads`: what is refused of a request's head and of an answer's
 //! - `forwarded`: which header fields pass, and what is said about the client
 //! - `affinity`: the cookie out of the request and into the response
 //! - `backends`, `checks`: the shared pool, and asking backends whether they are well; who is chosen is decided in [`anynode_core::balance`]
@@ -33,6 +34,7 @@ mod worker;
 mod guard;
 mod wire_io;
 
+mod heads;
 mod proxy;
 mod refusal;
 
