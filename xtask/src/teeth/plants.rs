@@ -3,6 +3,7 @@
 //! To add one: write `cfg!(planted = "name")` at the line where the bug would be, and a row here.
 
 mod gateway;
+mod lab;
 
 /// A known bug, and the checks of which at least one must fail while it is in the code.
 #[derive(Debug)]
@@ -36,7 +37,7 @@ const LAWS: &[&str] = &["--features", "contract", "--test", "contract_memory"];
 
 /// All planted bugs.
 pub(crate) fn plants() -> impl Iterator<Item = &'static Plant> {
-    PLANTS.iter().chain(gateway::GATEWAY)
+    PLANTS.iter().chain(gateway::GATEWAY).chain(lab::LAB)
 }
 
 const PLANTS: &[Plant] = &[

@@ -97,6 +97,10 @@ impl Session {
                     return Ok(());
                 }
                 Replace::Gone => return Err(SessionError::Gone),
+                Replace::Conflict(newer) if cfg!(planted = "conflict_taken_for_written") => {
+                    self.settle(&plan, newer);
+                    return Ok(());
+                }
                 Replace::Conflict(newer) => newer,
             };
             metrics::counter!("anynode_rebases_total").increment(1);
