@@ -179,9 +179,11 @@ async fn take_from_cart(State(shop): Place, session: Session, Form(item): Form<I
 // === for programs ===
 
 async fn visit(State(shop): Place, session: Session) -> Result<Json<Value>, SessionError> {
-    session.user().await?.ok_or(SessionError::NotBound)?;
+    let user = session.user().await?.ok_or(SessionError::NotBound)?;
     let visits = count_visit(&session).await?;
-    Ok(Json(json!({ "node": shop.node, "visits": visits })))
+    Ok(Json(
+        json!({ "node": shop.node, "user": user.as_str(), "visits": visits }),
+    ))
 }
 
 async fn who_am_i(State(shop): Place, session: Session) -> Result<Json<Value>, SessionError> {

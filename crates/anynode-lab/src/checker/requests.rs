@@ -17,8 +17,8 @@ pub struct Requests {
     pub failed: usize,
     /// Answers that name another user than the one who asked.
     pub foreign: usize,
-    /// Answers that name the user who asked.
-    pub marked: usize,
+    /// Answers that bear data and do not say whose.
+    pub unmarked: usize,
 }
 
 pub(super) fn check(calls: &[Call]) -> Requests {
@@ -30,10 +30,10 @@ pub(super) fn check(calls: &[Call]) -> Requests {
         sum.idempotent += usize::from(idempotent);
         sum.idempotent_failed += usize::from(idempotent && failed);
         sum.failed += usize::from(failed);
-        if let Some(owner) = &call.owner {
-            let is_own = **owner == *name_of(call.user);
-            sum.marked += usize::from(is_own);
-            sum.foreign += usize::from(!is_own);
+        let bears_data = call.is_accepted() && matches!(call.kind, Kind::Visit | Kind::WhoAmI);
+        match &call.owner {
+            Some(owner) => sum.foreign += usize::from(**owner != *name_of(call.user)),
+            None => sum.unmarked += usize::from(bears_data),
         }
     }
     sum

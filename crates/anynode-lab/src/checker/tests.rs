@@ -29,6 +29,7 @@ fn login() -> Call {
 fn visit(invoked: u64, ended: u64, visits: u64) -> Call {
     Call {
         visits: Some(visits),
+        owner: Some("u7".into()),
         ..call(Kind::Visit, invoked, ended)
     }
 }
@@ -268,15 +269,19 @@ fn a_writer_that_comes_too_late_exposes_an_end() {
 // === requests ===
 
 #[test]
-fn a_failed_read_and_foreign_data_are_counted() {
+fn a_failed_read_and_data_of_another_or_of_nobody_are_counted() {
     let foreign = Call {
         owner: Some("u8".into()),
         ..read(20, 25, 0)
     };
     let failed = with(Outcome::Unknown, read(30, 35, 0));
     let not_sent = with(Outcome::Failed, visit(40, 45, 0));
-    let found = checked(&[login(), foreign, failed, not_sent, read(50, 55, 0)]).requests;
-    assert_eq!((found.foreign, found.marked), (1, 1));
+    let unmarked = Call {
+        owner: None,
+        ..read(50, 55, 0)
+    };
+    let found = checked(&[login(), foreign, failed, not_sent, unmarked]).requests;
+    assert_eq!((found.foreign, found.unmarked), (1, 1));
     assert_eq!((found.idempotent, found.idempotent_failed), (3, 1));
     assert_eq!((found.all, found.failed), (5, 2));
 }

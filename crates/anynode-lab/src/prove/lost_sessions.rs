@@ -195,7 +195,10 @@ impl Finding for LostSessionsFinding {
             (requests.all >= self.requests_asked, "too few requests"),
             (self.kills >= self.kills_asked, "too few kills"),
             (requests.foreign == 0, "answers bore another user's data"),
-            (requests.marked > 0, "no answer said whose data it bears"),
+            (
+                requests.unmarked == 0,
+                "answers did not say whose data they bear",
+            ),
             (
                 self.pins == Pins::NotAsked || sessions.moved == 0,
                 "sessions went to another node",

@@ -112,14 +112,17 @@ impl LostUpdates {
 
 impl Finding for LostUpdatesFinding {
     fn shortfalls(&self) -> Vec<String> {
-        let updates = &self.verdict.updates;
+        let Verdict {
+            requests, updates, ..
+        } = &self.verdict;
         let missing = updates.lost + updates.lost_with_sessions;
         let is_exposed = updates.exposed * 100 >= updates.acknowledged * EXPOSED_PERCENT;
         let mut conditions = vec![
             (self.kills >= self.kills_asked, "too few kills"),
+            (requests.foreign == 0, "answers bore another user's data"),
             (
-                self.verdict.requests.foreign == 0,
-                "answers bore another user's data",
+                requests.unmarked == 0,
+                "answers did not say whose data they bear",
             ),
         ];
         match self.claim {

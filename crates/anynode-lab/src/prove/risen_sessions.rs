@@ -112,7 +112,13 @@ impl Finding for RisenSessionsFinding {
             ..
         } = &self.verdict;
         let is_exposed = revocations.exposed * 100 >= revocations.ended * EXPOSED_PERCENT;
-        let mut conditions = vec![(requests.foreign == 0, "answers bore another user's data")];
+        let mut conditions = vec![
+            (requests.foreign == 0, "answers bore another user's data"),
+            (
+                requests.unmarked == 0,
+                "answers did not say whose data they bear",
+            ),
+        ];
         match self.claim {
             Claim::NoLoss => conditions.extend([
                 (revocations.ended >= self.logouts_asked, "too few logouts"),
