@@ -152,7 +152,7 @@ impl Proxy {
                 }
                 Outcome::Silence => {
                     request = spare.take().ok_or(Refusal::NoAnswer)?;
-                    target.retried();
+                    seeking.silent(&target);
                     // The other idle connections may be as dead as this one was.
                     via = Via::New;
                 }
@@ -189,6 +189,8 @@ struct Seeking<'a> {
     claim: Claim,
     outcome: Option<AffinityOutcome>,
     unreachable: Vec<BackendId>,
+    /// The one among them that is tried again if there is no other.
+    silent: Option<BackendId>,
     /// To be tried once more.
     again: Option<Target>,
 }
@@ -202,6 +204,7 @@ impl<'a> Seeking<'a> {
             claim,
             outcome: None,
             unreachable: Vec::new(),
+            silent: None,
             again: None,
         }
     }
@@ -210,8 +213,21 @@ impl<'a> Seeking<'a> {
         if let Some(target) = self.again.take() {
             return Ok(target);
         }
+        let mut chosen = self.choose();
+        if let (Chosen::Nobody, Some(silent)) = (&chosen, self.silent.take()) {
+            self.unreachable.retain(|backend| *backend != silent);
+            chosen = self.choose();
+        }
+        match chosen {
+            Chosen::Target(target) => Ok(target),
+            Chosen::Nobody => Err(Refusal::NoBackend),
+            Chosen::Wait => Err(Refusal::Waiting),
+        }
+    }
+
+    fn choose(&mut self) -> Chosen {
         let backends = &self.proxy.backends;
-        let chosen = if self.outcome != Some(AffinityOutcome::Unreachable) {
+        if self.outcome != Some(AffinityOutcome::Unreachable) {
             let (chosen, outcome) = backends.choose(self.claim, &self.unreachable);
             self.outcome = outcome;
             chosen
@@ -219,11 +235,19 @@ impl<'a> Seeking<'a> {
             Chosen::Wait
         } else {
             backends.choose_another(&self.unreachable)
-        };
-        match chosen {
-            Chosen::Target(target) => Ok(target),
-            Chosen::Nobody => Err(Refusal::NoBackend),
-            Chosen::Wait => Err(Refusal::Waiting),
+        }
+    }
+
+    /// Notes that this backend closed the connection instead of answering.
+    ///
+    /// Any other is better: a process that is being killed may take one more connection and close that as well.
+    /// A client that belongs to a backend is not sent elsewhere for it.
+    fn silent(&mut self, target: &Target) {
+        target.retried();
+        if matches!(self.claim, Claim::None) {
+            let backend = target.choice().backend();
+            self.unreachable.push(backend);
+            self.silent = Some(backend);
         }
     }
 

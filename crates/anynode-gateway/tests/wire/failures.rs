@@ -1,6 +1,6 @@
 //! What a dead backend costs: nothing if nothing was sent, and never a request run twice.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU16, NonZeroUsize};
 
 use anynode_gateway::{AfterSilence, Backend, BackendState};
 use hyper::StatusCode;
@@ -149,6 +149,26 @@ async fn a_get_that_met_silence_is_sent_once_more_and_not_more_often() {
     let lost = gateway(&[&nodes[0], &nodes[1]]);
     assert_eq!(ask_once(&lost, "GET").await.status, StatusCode::BAD_GATEWAY);
     assert_eq!((nodes[0].requests(), nodes[1].requests()), (1, 1));
+}
+
+/// A node that was killed took the second attempt as well, and closed it: a GET was answered 502
+/// while two other nodes were well.
+#[tokio::test]
+async fn a_get_that_met_silence_is_sent_to_another_backend_if_there_is_one() {
+    let (dying, alive) = (
+        Node::dying_after_reading().await,
+        Node::named("alive").await,
+    );
+    let mut config = config(&[&dying, &alive]);
+    // Its turn comes several times in a row.
+    config.backends[0].weight = NonZeroU16::new(9).unwrap();
+    config.ejection = None;
+    let gateway = start(config);
+    let mut client = Client::connect(&gateway).await;
+    for _ in 0..20 {
+        assert_eq!(client.get("/").await.body, "alive");
+    }
+    assert!(dying.requests() > 0);
 }
 
 #[tokio::test]
