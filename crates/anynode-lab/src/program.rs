@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::prove::{
-    self, Format, lost_sessions::LostSessions, lost_updates::LostUpdates,
-    risen_sessions::RisenSessions, store,
+    self, Format, affinity_moves::AffinityMoves, lost_sessions::LostSessions,
+    lost_updates::LostUpdates, risen_sessions::RisenSessions, store,
 };
 
 #[derive(Parser)]
@@ -42,6 +42,8 @@ enum Row {
     LostUpdates(LostUpdates),
     /// A session whose end was acknowledged is never accepted again
     RisenSessions(RisenSessions),
+    /// A node that is added takes only its share of the clients that are kept apart by address
+    AffinityMoves(AffinityMoves),
     /// The updates of processes that use a store directly and are killed
     LostUpdatesInStore(store::lost_updates::LostUpdates),
     /// Late writers against revocations, both using a store directly
@@ -82,6 +84,7 @@ fn prove(row: &Row) -> Result<(), anyhow::Error> {
         Row::LostSessions(row) => prove::report(row.prove(), row.terms.format()),
         Row::LostUpdates(row) => prove::report(row.prove(), row.terms.format()),
         Row::RisenSessions(row) => prove::report(row.prove(), row.terms.format()),
+        Row::AffinityMoves(row) => prove::report(row.prove(), row.format()),
         Row::LostUpdatesInStore(row) => prove::report(row.prove(), Format::Text),
         Row::RisenSessionsInStore(row) => prove::report(row.prove(), Format::Text),
     }

@@ -66,16 +66,25 @@ impl Connection {
     }
 }
 
-/// Asks for `path` on a connection of its own and returns the text of the answer.
-pub(crate) async fn text_of(server: SocketAddr, path: &str) -> Result<String, Error> {
+/// Asks for `path` on a connection of its own, from the address `from` if one is named.
+pub(crate) async fn get(
+    server: SocketAddr,
+    from: Option<Ipv4Addr>,
+    path: &str,
+) -> Result<Response<Bytes>, Error> {
     let request = Request::get(path)
         .header("Host", server.to_string())
         .body(Full::default())
         .context("the path is none")?;
-    let mut connection = Connection::open(server, None).await?;
-    let answer = connection.send(request).await?;
+    let answer = Connection::open(server, from).await?.send(request).await?;
     if !answer.status().is_success() {
         bail!("{path} of {server} is answered {}", answer.status());
     }
+    Ok(answer)
+}
+
+/// Asks for `path` and returns the text of the answer.
+pub(crate) async fn text_of(server: SocketAddr, path: &str) -> Result<String, Error> {
+    let answer = get(server, None, path).await?;
     Ok(String::from_utf8_lossy(answer.body()).into_owned())
 }

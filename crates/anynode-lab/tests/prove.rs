@@ -76,3 +76,24 @@ fn a_summary_in_json_says_whether_the_claim_holds() {
     assert_eq!(summary["holds"], true, "{summary}");
     assert_eq!(summary["found"]["strategy"], "central");
 }
+
+#[test]
+fn an_eleventh_node_takes_its_share_of_the_clients_alone() {
+    let printed = prove(&["affinity-moves", "--quick"]);
+    assert!(
+        printed.contains(", 0 of them between nodes that stayed"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn a_client_that_changes_its_address_is_kept_by_a_cookie_and_by_a_store_and_not_by_its_address() {
+    let change = |strategy: &str| {
+        let strategy = format!("--strategy={strategy}");
+        let row = ["lost-sessions", "--quick", "--change-addresses"];
+        prove(&[&row[..], &["--requests=1500", &strategy]].concat())
+    };
+    assert!(change("sticky-cookie").contains(" 0 sessions moved, "));
+    assert!(change("central").contains(": 0 lost; "));
+    assert!(!change("sticky-ip").contains(": 0 lost; "));
+}

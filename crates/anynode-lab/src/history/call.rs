@@ -62,7 +62,8 @@ pub enum Kind {
 pub enum Outcome {
     /// It was done, in a session that was accepted.
     Ok,
-    /// It was answered as to somebody who is not logged in, and surely not done.
+    /// It was answered as to somebody who is not logged in or whose session has just ended, and
+    /// surely not done.
     Refused,
     /// It was surely not done: nothing was sent.
     Failed,

@@ -3,6 +3,7 @@
 //! A row goes over HTTP, through a gateway, to real node processes, and is judged by the checker
 //! from what its clients saw. The rows in [`store`] leave the web servers out.
 
+pub mod affinity_moves;
 mod frame;
 pub mod lost_sessions;
 pub mod lost_updates;

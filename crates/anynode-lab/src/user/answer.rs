@@ -39,11 +39,11 @@ impl Answer {
 
     /// Reads the answer to a request of this kind.
     pub(super) fn read(kind: Kind, response: &Response<Bytes>) -> Self {
-        let node = response.headers().get("x-anynode-node");
+        let node = response.headers().get(super::NODE);
         let node = node.and_then(|node| node.to_str().ok()).map(Box::from);
         let status = response.status();
         let mut answer = Self {
-            outcome: outcome_of(status),
+            outcome: outcome_of(kind, status),
             status: Some(status.as_u16()),
             node,
             owner: None,
@@ -70,9 +70,11 @@ impl Answer {
     }
 }
 
-fn outcome_of(status: StatusCode) -> Outcome {
+fn outcome_of(kind: Kind, status: StatusCode) -> Outcome {
     match status {
         StatusCode::UNAUTHORIZED => Outcome::Refused,
+        // The session ended during the request.
+        StatusCode::CONFLICT if kind != Kind::Login => Outcome::Refused,
         status if status.is_client_error() => Outcome::Failed,
         status if status.is_success() || status.is_redirection() => Outcome::Ok,
         _ => Outcome::Unknown,
@@ -95,7 +97,8 @@ mod tests {
         let visit = |status, body| read(Kind::Visit, status, body);
         assert_eq!(visit(200, "{\"visits\":3}"), (Outcome::Ok, Some(3)));
         assert_eq!(visit(401, ""), (Outcome::Refused, None));
-        assert_eq!(visit(409, ""), (Outcome::Failed, None));
+        assert_eq!(visit(409, ""), (Outcome::Refused, None));
+        assert_eq!(read(Kind::Login, 409, ""), (Outcome::Failed, None));
         assert_eq!(visit(502, ""), (Outcome::Unknown, None));
         assert_eq!(visit(200, "torn"), (Outcome::Unknown, None));
         assert_eq!(read(Kind::Logout, 303, ""), (Outcome::Ok, None));

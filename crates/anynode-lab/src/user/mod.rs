@@ -11,3 +11,7 @@ mod tab;
 
 pub use self::crowd::{Crowd, Load};
 pub use self::mix::Mix;
+pub(crate) use self::source::address_of;
+
+/// The header in which the sample application names the node that answers.
+pub(crate) const NODE: &str = "x-anynode-node";

@@ -15,7 +15,7 @@ const NETWORKS: u32 = 240;
 const USERS: u32 = 65_000;
 
 /// The address of a user after it has changed it so many times.
-pub(super) fn address_of(user: u32, changes: u32) -> Ipv4Addr {
+pub(crate) fn address_of(user: u32, changes: u32) -> Ipv4Addr {
     let network = FIRST_NETWORK + changes % NETWORKS;
     // The first address of a network looks like its name.
     let host = user % USERS + 1;
