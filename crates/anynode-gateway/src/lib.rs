@@ -21,6 +21,7 @@
 //! - `wire_io`, `guard`: what is read from a client before hyper sees it
 //! - `proxy`: one request from head to answer, and when it is tried again
 //! - `heads`: what is refused of a request's head and of an answer's
+//! - `seeking`: which backend is tried next, and what that says about the client's affinity
 //! - `forwarded`: which header fields pass, and what is said about the client
 //! - `affinity`: the cookie out of the request and into the response
 //! - `backends`, `checks`: the shared pool, and asking backends whether they are well; who is chosen is decided in [`anynode_core::balance`]
@@ -37,6 +38,7 @@ mod wire_io;
 mod heads;
 mod proxy;
 mod refusal;
+mod seeking;
 
 mod affinity;
 mod forwarded;

@@ -3,14 +3,14 @@
 use std::mem;
 use std::sync::Arc;
 
-use anynode_core::balance::{AddressPrefix, AffinityOutcome, BackendId};
+use anynode_core::balance::AddressPrefix;
 use hyper::body::Incoming;
 use hyper::header::{HOST, HeaderValue};
 use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 
 use crate::affinity::{Affinity, Claim};
-use crate::backends::{Backends, Chosen, Target};
+use crate::backends::Backends;
 use crate::body::{AnswerBody, RequestBody, Silence};
 use crate::config::{AfterSilence, Limits};
 use crate::counters::AffinityCounters;
@@ -20,6 +20,7 @@ use crate::heads::{
 };
 use crate::lazy_timer::LazyTimer;
 use crate::refusal::Refusal;
+use crate::seeking::Seeking;
 use crate::upgrade;
 use crate::upstream::{Lease, Outcome, Upstream, Via};
 use crate::worker::OpenConnection;
@@ -180,98 +181,6 @@ impl Proxy {
         spare.uri_mut().clone_from(request.uri());
         spare.headers_mut().clone_from(request.headers());
         Some(spare)
-    }
-}
-
-/// The search for a backend that has one request.
-struct Seeking<'a> {
-    proxy: &'a Proxy,
-    claim: Claim,
-    outcome: Option<AffinityOutcome>,
-    unreachable: Vec<BackendId>,
-    /// The one among them that is tried again if there is no other.
-    silent: Option<BackendId>,
-    /// To be tried once more.
-    again: Option<Target>,
-}
-
-// === impl Seeking ===
-
-impl<'a> Seeking<'a> {
-    fn new(proxy: &'a Proxy, claim: Claim) -> Self {
-        Self {
-            proxy,
-            claim,
-            outcome: None,
-            unreachable: Vec::new(),
-            silent: None,
-            again: None,
-        }
-    }
-
-    fn next(&mut self) -> Result<Target, Refusal> {
-        if let Some(target) = self.again.take() {
-            return Ok(target);
-        }
-        let mut chosen = self.choose();
-        if let (Chosen::Nobody, Some(silent)) = (&chosen, self.silent.take()) {
-            self.unreachable.retain(|backend| *backend != silent);
-            chosen = self.choose();
-        }
-        match chosen {
-            Chosen::Target(target) => Ok(target),
-            Chosen::Nobody => Err(Refusal::NoBackend),
-            Chosen::Wait => Err(Refusal::Waiting),
-        }
-    }
-
-    fn choose(&mut self) -> Chosen {
-        let backends = &self.proxy.backends;
-        if self.outcome != Some(AffinityOutcome::Unreachable) {
-            let (chosen, outcome) = backends.choose(self.claim, &self.unreachable);
-            self.outcome = outcome;
-            chosen
-        } else if self.claim.is_strict() {
-            Chosen::Wait
-        } else {
-            backends.choose_another(&self.unreachable)
-        }
-    }
-
-    /// Notes that this backend closed the connection instead of answering.
-    ///
-    /// Any other is better: a process that is being killed may take one more connection and close that as well.
-    /// A client that belongs to a backend is not sent elsewhere for it.
-    fn silent(&mut self, target: &Target) {
-        target.retried();
-        if matches!(self.claim, Claim::None) {
-            let backend = target.choice().backend();
-            self.unreachable.push(backend);
-            self.silent = Some(backend);
-        }
-    }
-
-    /// Notes that nothing could be sent to this backend.
-    ///
-    /// On a strict route the client's own backend is tried once more.
-    fn unreachable(&mut self, target: Target) {
-        target.retried();
-        let backend = target.choice().backend();
-        let is_pinned = self.outcome == Some(AffinityOutcome::Kept);
-        if is_pinned && self.claim.is_strict() && !self.unreachable.contains(&backend) {
-            self.again = Some(target);
-        } else if is_pinned {
-            self.outcome = Some(AffinityOutcome::Unreachable);
-        }
-        self.unreachable.push(backend);
-    }
-}
-
-impl Drop for Seeking<'_> {
-    fn drop(&mut self) {
-        if let Some(outcome) = self.outcome {
-            self.proxy.outcomes.count(outcome);
-        }
     }
 }
 

@@ -6,6 +6,8 @@
 )]
 
 mod affinity;
+mod chosen;
+mod counted;
 mod failures;
 mod framing;
 mod gone;

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU16;
 
-use anynode_gateway::{Backend, BackendId, BackendState};
+use anynode_gateway::{Backend, BackendId, BackendState, BackendsError};
 use hyper::StatusCode;
 
 use crate::world::{Client, Node, config, gateway, start};
@@ -93,4 +93,28 @@ async fn a_restarted_node_gets_requests_at_once_on_its_new_port() {
     gateway.backends().insert(backend).unwrap();
     let answers = [client.get("/").await.body, client.get("/").await.body];
     assert!(answers.iter().any(|body| body == "new"), "{answers:?}");
+}
+
+#[tokio::test]
+async fn backends_that_are_read_again_unchanged_keep_their_connections() {
+    let (kept, other) = (Node::named("kept").await, Node::named("other").await);
+    let gateway = gateway(&[&kept]);
+    let mut client = Client::connect(&gateway).await;
+    client.get("/").await;
+    let pool = gateway.backends();
+    let heavier = Backend {
+        weight: NonZeroU16::new(9).unwrap(),
+        ..kept.backend(1)
+    };
+    pool.replace_all(vec![heavier]).unwrap();
+    assert_eq!(client.get("/").await.body, "kept");
+    assert_eq!(kept.connections(), 1);
+
+    // Another address is another backend, whatever its name, and two of one name are refused whole.
+    let twice = vec![other.backend(2), other.backend(2)];
+    let error = pool.replace_all(twice).unwrap_err();
+    assert_eq!(error, BackendsError::Twice("2".to_owned()));
+    assert_eq!(client.get("/").await.body, "kept");
+    pool.replace_all(vec![other.backend(1)]).unwrap();
+    assert_eq!(client.get("/").await.body, "other");
 }
