@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -19,6 +19,10 @@ const OTHER_DEVICES: u32 = 1 << 31;
 
 /// How many users log out everywhere at the same time.
 const REVOKERS: usize = 8;
+
+/// How many users look once more at their sessions at the same time: all of them at once would be
+/// a load of its own, and one that a gateway may refuse.
+const LAST_QUESTIONS: usize = 32;
 
 /// What a crowd does.
 #[derive(Clone, Copy, Debug)]
@@ -69,12 +73,18 @@ impl Crowd {
         let (orders, ordered) = watch::channel(Orders::default());
         let lateness = Arc::new(AtomicU64::default());
         let mean = load.mean_pause();
+        let turns = Arc::new(Semaphore::new(LAST_QUESTIONS));
         let mut people = JoinSet::new();
         for user in 0..load.users {
             // Any two users draw from generators that have nothing in common.
             let seed = load.seed ^ u64::from(user + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             let person = Person::new(user, 0, load.mix, seed, gateway, recorder.clone());
-            people.spawn(live(person, mean, ordered.clone(), lateness.clone()));
+            let (ordered, lateness, turns) = (ordered.clone(), lateness.clone(), turns.clone());
+            people.spawn(async move {
+                let mut person = live(person, mean, ordered, lateness).await;
+                let _turn = turns.acquire().await;
+                person.finish().await;
+            });
         }
         Self {
             load,
@@ -143,12 +153,13 @@ impl Crowd {
     }
 }
 
+/// Lives until it is told to come to its end.
 async fn live(
     mut person: Person,
     mean: Duration,
     mut orders: watch::Receiver<Orders>,
     lateness: Arc<AtomicU64>,
-) {
+) -> Person {
     let mut due = boot_time() + person.pause(mean);
     loop {
         let begun = boot_time();
@@ -160,7 +171,7 @@ async fn live(
             () = sleep(due.saturating_sub(begun)) => false,
         };
         if is_told_to_end {
-            return person.finish().await;
+            return person;
         }
         if overdue.is_none() {
             let late = boot_time().saturating_sub(due).as_nanos();
