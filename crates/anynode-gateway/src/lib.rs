@@ -55,6 +55,7 @@ mod clock;
 mod config;
 mod counters;
 mod lazy_timer;
+mod spare;
 
 pub use anynode_core::balance::{
     AFFINITY_LEAST, AFFINITY_MOST, AddressPrefix, BACKENDS_MAX, BackendId, BackendState, Balance,

@@ -21,6 +21,7 @@ use crate::heads::{
 use crate::lazy_timer::LazyTimer;
 use crate::refusal::Refusal;
 use crate::seeking::Seeking;
+use crate::spare::Spare;
 use crate::upgrade;
 use crate::upstream::{Lease, Outcome, Upstream, Via};
 use crate::worker::OpenConnection;
@@ -85,7 +86,8 @@ impl Proxy {
             upgrade::mark(request.headers_mut());
         }
         let method = request.method().clone();
-        let claim = self.affinity.claim(request.headers_mut(), client.address());
+        let (headers, last_cookie) = (request.headers_mut(), &open.last_cookie);
+        let claim = self.affinity.claim(headers, client.address(), last_cookie);
         let forwarded = self.forward(request, claim, &open.answer_timer).await;
         let (mut response, mut lease) = forwarded?;
         let glance = Glance::at(response.headers());
@@ -152,7 +154,8 @@ impl Proxy {
                     request = back;
                 }
                 Outcome::Silence => {
-                    request = spare.take().ok_or(Refusal::NoAnswer)?;
+                    let again = spare.take().ok_or(Refusal::NoAnswer)?;
+                    request = again.into_request();
                     seeking.silent(&target);
                     // The other idle connections may be as dead as this one was.
                     via = Via::New;
@@ -166,21 +169,16 @@ impl Proxy {
     }
 
     /// A copy of a request that may be sent twice.
-    fn spare(&self, request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
+    fn spare(&self, request: &Request<RequestBody>) -> Option<Spare> {
         let is_safe = matches!(
             *request.method(),
             Method::GET | Method::HEAD | Method::OPTIONS
         );
         let is_safe = is_safe || cfg!(planted = "post_sent_twice");
-        let is_empty = matches!(request.body(), RequestBody::Empty);
-        if self.after_silence == AfterSilence::Fail || !is_safe || !is_empty {
+        if self.after_silence == AfterSilence::Fail || !is_safe {
             return None;
         }
-        let mut spare = Request::new(RequestBody::Empty);
-        spare.method_mut().clone_from(request.method());
-        spare.uri_mut().clone_from(request.uri());
-        spare.headers_mut().clone_from(request.headers());
-        Some(spare)
+        Spare::of(request)
     }
 }
 

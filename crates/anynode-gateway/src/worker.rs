@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
+use crate::affinity::LastCookie;
 use crate::config::Limits;
 use crate::forwarded::Peer;
 use crate::guard::Guard;
@@ -53,6 +54,7 @@ pub(crate) struct OpenConnection {
     _unfinished: mpsc::Sender<Infallible>,
     /// For the backend's answers, of which one is awaited at a time.
     pub(crate) answer_timer: LazyTimer,
+    pub(crate) last_cookie: LastCookie,
 }
 
 /// Whether the gateway takes new connections.
@@ -101,6 +103,7 @@ impl Worker {
                 _permit: accepted.permit,
                 _share: accepted.share,
                 _unfinished: unfinished.clone(),
+                last_cookie: LastCookie::default(),
                 answer_timer: LazyTimer::new(self.keeper.clone()),
             });
             let stream = accepted.stream;

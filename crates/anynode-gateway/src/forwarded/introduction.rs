@@ -86,7 +86,8 @@ impl Introduction {
             }
         }
         Self {
-            host: host.clone(),
+            // A copy, because the field itself holds the whole buffer it was read into.
+            host: ascii(host_text),
             chain: ascii(&addresses),
             forwarded: ascii(&forwarded),
         }

@@ -2,6 +2,8 @@
 //!
 //! What a cookie means, and where its request goes, is decided in [`anynode_core::balance`].
 
+mod last;
+
 use std::net::IpAddr;
 
 use anynode_core::balance::{
@@ -12,6 +14,8 @@ use hyper::HeaderMap;
 use hyper::body::Bytes;
 use hyper::header::{CACHE_CONTROL, COOKIE, HeaderName, HeaderValue, SET_COOKIE};
 
+use self::last::Known;
+pub(crate) use self::last::LastCookie;
 use crate::clock::unix_seconds;
 use crate::config;
 
@@ -63,17 +67,22 @@ impl Affinity {
     }
 
     /// Reads what a request claims, and takes it out: no application ever sees an affinity cookie.
-    pub(crate) fn claim(&self, headers: &mut HeaderMap, client: IpAddr) -> Claim {
+    ///
+    /// `last` is of the request's connection.
+    pub(crate) fn claim(
+        &self,
+        headers: &mut HeaderMap,
+        client: IpAddr,
+        last: &LastCookie,
+    ) -> Claim {
         match self {
             Self::None => Claim::None,
             Self::Source(rules) => Claim::Source(Source::of(client, *rules)),
             Self::Cookie { cookies, when_gone } => {
                 let now = unix_seconds();
-                let fields = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
-                let lookup = cookies.look_up(fields, now);
-                if lookup != Lookup::Absent && !cfg!(planted = "affinity_cookie_passed_on") {
-                    strip(headers, cookies.name());
-                }
+                let lookup = last
+                    .take_out_again(headers, cookies, now)
+                    .unwrap_or_else(|| take_out(headers, cookies, now, last));
                 Claim::Cookie {
                     lookup,
                     when_gone: *when_gone,
@@ -112,15 +121,31 @@ impl Claim {
     }
 }
 
+fn take_out(
+    headers: &mut HeaderMap,
+    cookies: &AffinityCookies,
+    now: u64,
+    last: &LastCookie,
+) -> Lookup {
+    let fields = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
+    let lookup = cookies.look_up(fields, now);
+    if lookup == Lookup::Absent || cfg!(planted = "affinity_cookie_passed_on") {
+        return lookup;
+    }
+    let before = only_cookies(headers).and_then(last::copy);
+    strip(headers, cookies.name());
+    if let (Some(before), Lookup::Valid(pin)) = (before, lookup) {
+        let after = headers.get(COOKIE).cloned();
+        last.keep(Known { before, pin, after });
+    }
+    lookup
+}
+
 /// Takes the cookies of this name out of all `Cookie` fields, and out the fields that held nothing else.
 fn strip(headers: &mut HeaderMap, name: &str) {
-    let mut fields = headers.get_all(COOKIE).iter();
-    if let (Some(only), None) = (fields.next(), fields.next()) {
-        match without(only, name) {
-            Some(rest) => drop(headers.insert(COOKIE, rest)),
-            None => drop(headers.remove(COOKIE)),
-        }
-        return;
+    if let Some(only) = only_cookies(headers) {
+        let rest = without(only, name);
+        return replace_cookies(headers, rest);
     }
     let rest: Vec<_> = headers
         .get_all(COOKIE)
@@ -130,6 +155,19 @@ fn strip(headers: &mut HeaderMap, name: &str) {
     headers.remove(COOKIE);
     for field in rest {
         headers.append(COOKIE, field);
+    }
+}
+
+/// The `Cookie` field, if there is one and no second one.
+fn only_cookies(headers: &HeaderMap) -> Option<&HeaderValue> {
+    let mut fields = headers.get_all(COOKIE).iter();
+    fields.next().filter(|_| fields.next().is_none())
+}
+
+fn replace_cookies(headers: &mut HeaderMap, field: Option<HeaderValue>) {
+    match field {
+        Some(field) => drop(headers.insert(COOKIE, field)),
+        None => drop(headers.remove(COOKIE)),
     }
 }
 
