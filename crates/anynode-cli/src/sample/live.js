@@ -36,8 +36,16 @@ function watchNodes(form) {
   setInterval(ask, PERIOD_MS);
 }
 
+// navigator.cookieEnabled says nothing of what is blocked for one site.
+function keepsCookies() {
+  document.cookie = 'cookie-test=1; SameSite=Lax';
+  const kept = document.cookie.includes('cookie-test=1');
+  document.cookie = 'cookie-test=; SameSite=Lax; Max-Age=0';
+  return kept;
+}
+
 function explainLostCookie(page) {
-  const reason = !navigator.cookieEnabled ? 'blocked'
+  const reason = !keepsCookies() ? 'blocked'
     : location.protocol === 'http:' && !isSecureContext ? 'secure' : null;
   const item = reason && page.querySelector(`[data-reason="${reason}"]`);
   if (item) item.classList.add('likely');
