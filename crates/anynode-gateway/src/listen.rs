@@ -202,13 +202,13 @@ impl Running {
     /// Begins to stop and returns at once.
     ///
     /// No further connection is accepted, idle ones are closed, and requests in flight may
-    /// finish within [`Limits::stop_timeout`]; what is open then, WebSockets too, is cut.
+    /// finish within [`stop_timeout`](crate::Limits::stop_timeout); what is open then, WebSockets too, is cut.
     pub fn begin_stop(&self) {
         // The workers may all be gone; then there is nobody to tell.
         let _ = self.phase.send(Phase::Stopping);
     }
 
-    /// Stops and waits until it is done, at most a little more than [`Limits::stop_timeout`].
+    /// Stops and waits until it is done, at most a little more than [`stop_timeout`](crate::Limits::stop_timeout).
     ///
     /// It blocks the thread: inside a runtime call it from a blocking task.
     pub fn stop(mut self) {
