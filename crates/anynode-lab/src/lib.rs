@@ -10,6 +10,7 @@
 //! - [`history`]: what the users saw
 //! - [`checker`]: what that says of the fleet, from the history alone
 
+pub mod compare;
 mod program;
 
 pub mod prove;
