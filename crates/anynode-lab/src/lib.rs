@@ -3,6 +3,7 @@
 //! Where to read on, from the outside to the inside:
 //!
 //! - `program`: the command line
+//! - [`compare`]: what each strategy costs its users, side by side
 //! - [`prove`]: the rows of claims
 //! - [`stage`]: a fleet under load, and what is done to it step by step
 //! - [`fleet`]: gateway and nodes as real processes
@@ -10,9 +11,9 @@
 //! - [`history`]: what the users saw
 //! - [`checker`]: what that says of the fleet, from the history alone
 
-pub mod compare;
 mod program;
 
+pub mod compare;
 pub mod prove;
 
 pub mod stage;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::compare::Compare;
 use crate::prove::{
     self, Format, affinity_moves::AffinityMoves, lost_sessions::LostSessions,
     lost_updates::LostUpdates, risen_sessions::RisenSessions, store,
@@ -22,6 +23,8 @@ enum Command {
     /// Prove a claim; exits with 1 when it does not hold
     #[command(subcommand)]
     Prove(Row),
+    /// Measure what each strategy costs its users; exits with 1 when it could not be measured
+    Compare(Compare),
     /// Play the part of a child process of a proof
     #[command(subcommand, hide = true)]
     Child(Part),
@@ -62,6 +65,7 @@ enum Part {
 pub fn run() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Prove(row) => prove(&row),
+        Command::Compare(compare) => compare.compare(),
         Command::Child(Part::Update(part)) => return part.play(),
         Command::Child(Part::Revoke(part)) => return part.revoke(),
         Command::Child(Part::Write(part)) => return part.write(),

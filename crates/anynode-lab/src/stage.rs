@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use crate::clock::boot_time;
 use crate::fleet::{Fleet, Plan, Usage};
-use crate::history::{History, Kind, Recorder, What};
+use crate::history::{Change, History, Kind, Recorder, What};
 use crate::user::{Crowd, Load};
 
 /// A fleet under load.
@@ -62,6 +62,8 @@ pub struct Sample {
 pub struct Outcome {
     /// What the clients saw, and what was done meanwhile.
     pub history: History,
+    /// What happened to each node, in the order of time.
+    pub changes: Vec<Change>,
     /// What the fleet had used before the first step and after each.
     pub samples: Vec<Sample>,
     /// How late the latest request was begun for want of time of this program itself.
@@ -107,6 +109,18 @@ impl Stage {
     #[must_use]
     pub fn accepted(&self, kind: Kind) -> usize {
         self.recorder.accepted(kind)
+    }
+
+    /// How many users were answered what they asked after `since`. Boot clock.
+    #[must_use]
+    pub fn users_answered_since(&self, since: Duration) -> usize {
+        self.recorder.users_answered_since(since)
+    }
+
+    /// What the fleet had used after the last step.
+    #[must_use]
+    pub fn latest(&self) -> &Sample {
+        self.samples.last().expect("one is taken at the start")
     }
 
     /// The fleet, to look at.
@@ -160,10 +174,12 @@ impl Stage {
         let lateness = self.crowd.lateness();
         self.crowd.finish().await;
         let incidents = self.fleet.take_incidents();
+        let changes = self.fleet.take_changes();
         self.fleet.stop().await?;
         let calls = self.recorder.take().context("the history is not whole")?;
         Ok(Outcome {
             history: History { calls, incidents },
+            changes,
             samples: self.samples,
             lateness,
         })

@@ -21,7 +21,7 @@ use self::rank::{Line, Rank, State};
 pub use self::strategy::Strategy;
 pub use self::usage::Usage;
 use crate::clock::boot_time;
-use crate::history::{Incident, What};
+use crate::history::{Act, Change, Incident, What};
 
 /// The most nodes of a fleet on one machine.
 pub const NODES_MAX: usize = 64;
@@ -54,6 +54,7 @@ pub struct Fleet {
     /// What the processes used that have ended.
     spent: Usage,
     incidents: Vec<Incident>,
+    changes: Vec<Change>,
     /// Holds the configuration and, if none was named, the store.
     directory: TempDir,
 }
@@ -101,6 +102,7 @@ impl Fleet {
             ranks,
             spent: Usage::default(),
             incidents: Vec::new(),
+            changes: Vec::new(),
             directory,
         })
     }
@@ -156,6 +158,11 @@ impl Fleet {
         std::mem::take(&mut self.incidents)
     }
 
+    /// Takes out what happened to each node so far, in the order of time.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
     /// Notes an incident that is not the fleet's own, such as one of its clients.
     pub fn note(&mut self, begun: Duration, what: What) {
         let ended = boot_time();
@@ -173,6 +180,7 @@ impl Fleet {
         // Not asked for its metrics if it is too busy to answer: it is about to be killed.
         self.spent += rank.usage().await.unwrap_or_default();
         let number = rank.number;
+        self.mark(number, Act::Kill);
         rank.process.kill().await?;
         sleep(REPLACED_AFTER).await;
         self.succeed(index, number).await?;
@@ -236,6 +244,9 @@ impl Fleet {
             )
             .await?;
             self.incarnation += u64::try_from(added.len())?;
+            for rank in &added {
+                self.mark(rank.number, Act::Start);
+            }
             self.ranks.extend(added);
             self.tell()?;
         } else if to < from {
@@ -269,8 +280,9 @@ impl Fleet {
 
     /// Gives them nothing new, and waits until the gateway knows and what they had is done.
     async fn drain(&mut self, indices: std::ops::RangeInclusive<usize>) -> Result<(), Error> {
-        for rank in &mut self.ranks[indices] {
-            rank.state = State::Drain;
+        for index in indices {
+            self.ranks[index].state = State::Drain;
+            self.mark(self.ranks[index].number, Act::Drain);
         }
         self.tell()?;
         sleep(NOTICE).await;
@@ -287,7 +299,16 @@ impl Fleet {
         self.incarnation += 1;
         let rank = Rank::fill(&self.launcher, self.strategy, number, self.incarnation).await?;
         self.ranks.insert(index, rank);
+        self.mark(number, Act::Start);
         self.tell()
+    }
+
+    fn mark(&mut self, number: u64, act: Act) {
+        self.changes.push(Change {
+            at: boot_time(),
+            node: rank::name(number),
+            act,
+        });
     }
 
     fn tell(&mut self) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 //! A history knows nothing of how a fleet works; the checker reads nothing else.
 
 mod call;
+mod change;
 mod incident;
 mod nanos;
 mod recorder;
@@ -10,6 +11,7 @@ mod recorder;
 use serde::{Deserialize, Serialize};
 
 pub use self::call::{Call, Kind, Outcome, name_of};
+pub use self::change::{Act, Change};
 pub use self::incident::{Incident, What};
 pub use self::recorder::Recorder;
 

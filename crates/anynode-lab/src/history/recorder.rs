@@ -1,12 +1,13 @@
 //! Collects calls from all users, and writes them to a file as they come.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use super::{Call, Kind};
+use super::{Call, Kind, Outcome};
 
 /// Collects calls; clones are handles to the same collection.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +60,20 @@ impl Recorder {
     #[must_use]
     pub fn accepted(&self, kind: Kind) -> usize {
         self.lock().accepted.get(&kind).copied().unwrap_or(0)
+    }
+
+    /// How many users were answered what they asked after `since`. Boot clock.
+    #[must_use]
+    pub fn users_answered_since(&self, since: Duration) -> usize {
+        let shared = self.lock();
+        // In the order in which they ended, and none ends before it begins.
+        let recent = shared.calls.iter().rev();
+        let recent = recent.take_while(|call| call.ended >= since);
+        let answered = recent.filter(|call| {
+            let is_answered = matches!(call.outcome, Outcome::Ok | Outcome::Refused);
+            is_answered && call.invoked >= since
+        });
+        answered.map(|call| call.user).collect::<HashSet<_>>().len()
     }
 
     /// Whether there is no call.

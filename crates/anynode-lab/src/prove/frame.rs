@@ -100,6 +100,17 @@ pub fn report<F: Finding>(finding: Result<F, Error>, format: Format) -> Result<(
     Ok(())
 }
 
+/// The URL of the store that `--store` names; none for a new SQLite file.
+pub(crate) fn url_of(store: Option<&str>) -> Result<Option<String>, Error> {
+    match store {
+        None | Some("sqlite") => Ok(None),
+        Some(url) if url.contains(':') => Ok(Some(url.to_owned())),
+        Some(kind) => bail!(
+            "--store: no store of the kind `{kind}` can be started here; name a URL, or `sqlite`"
+        ),
+    }
+}
+
 /// The sentences beside what does not hold.
 pub(super) fn short_of(conditions: &[(bool, &str)]) -> Vec<String> {
     let broken = conditions.iter().filter(|(holds, _)| !holds);
@@ -133,15 +144,8 @@ impl Terms {
     }
 
     pub(super) fn plan(&self, nodes: usize) -> Result<Plan, Error> {
-        let store = match self.store.as_deref() {
-            None | Some("sqlite") => None,
-            Some(url) if url.contains(':') => Some(url.to_owned()),
-            Some(kind) => bail!(
-                "--store: no store of the kind `{kind}` can be started here; name a URL, or `sqlite`"
-            ),
-        };
         Ok(Plan {
-            store,
+            store: url_of(self.store.as_deref())?,
             ..Plan::new(self.strategy, nodes)
         })
     }

@@ -11,4 +11,5 @@ pub mod risen_sessions;
 pub mod store;
 
 use self::frame::short_of;
+pub(crate) use self::frame::url_of;
 pub use self::frame::{Finding, Format, Terms, report};

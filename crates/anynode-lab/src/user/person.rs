@@ -14,6 +14,9 @@ use crate::history::{Call, Kind, Outcome, Recorder};
 /// How many times a tab writes while another logs out, unless it is refused before.
 const LATE_WRITES_MAX: u32 = 50;
 
+/// How many times a user tries to end all its sessions.
+const LOGOUTS_MAX: u32 = 30;
+
 /// How many times the last question is asked if it is not answered.
 const LAST_QUESTIONS_MAX: u32 = 5;
 
@@ -94,11 +97,16 @@ impl Person {
         self.ask(&kinds, due).await;
     }
 
-    /// Logs in and ends all sessions of this user at once.
+    /// Logs in and ends all sessions of this user at once, and tries again until it is told
+    /// that this was done: where nodes share nothing, it may be a stranger at the next request.
     pub(super) async fn log_out_everywhere(&mut self) {
-        self.ask(&[Kind::Login], None).await;
-        if self.standing == Standing::LoggedIn {
-            self.ask(&[Kind::LogoutEverywhere], None).await;
+        for _ in 0..LOGOUTS_MAX {
+            self.ask(&[Kind::Login], None).await;
+            if self.standing == Standing::LoggedIn
+                && self.ask(&[Kind::LogoutEverywhere], None).await == Outcome::Ok
+            {
+                return;
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use anynode_lab::compare::report::{
     Cookies, Cost, Event, EventKind, Latency, Load, Machine, Moment, NodeLoad, Report, Revoked,
-    Row, Run, Seen, Slice, Step,
+    Row, Run, Seen, Slice, Step, Updates,
 };
 
 pub(crate) const USERS: u32 = 240;
@@ -107,6 +107,13 @@ fn row(of: &Character) -> Row {
             p50_us: of.p50_us,
             p99_us: of.p50_us * 5,
         },
+        late_us: 1_900,
+        updates: Updates {
+            acknowledged: 9_000,
+            lost: 0,
+            lost_with_sessions: of.lost.iter().map(|lost| lost * 3).sum(),
+            doubled: 0,
+        },
         revoked: Revoked {
             users: 40,
             requests: 700,
@@ -135,7 +142,8 @@ fn add_step(row: &mut Row, step: Step, lost: u32, begin_ms: u32) -> u32 {
         let at_ms = at * SLICE_MS;
         let done = events.iter().filter(|(when, ..)| *when <= at_ms).count();
         let all = events.len().max(1);
-        let share = |part: usize| u32::try_from(part).unwrap() * lost / u32::try_from(all).unwrap();
+        let number = |count: usize| u32::try_from(count).expect("there are few events");
+        let share = |part: usize| number(part) * lost / number(all);
         let is_shaken = events.iter().any(|(when, ..)| at_ms.abs_diff(*when) < 300);
         let p50_us = row.latency.p50_us + (at * 37) % 90;
         row.slices.push(Slice {
@@ -165,8 +173,6 @@ fn add_step(row: &mut Row, step: Step, lost: u32, begin_ms: u32) -> u32 {
         requests: slices * SLICE_REQUESTS,
         failed: 0,
         users_logged_out: lost,
-        updates_lost: lost * 3,
-        updates_doubled: 0,
     });
     end_ms
 }

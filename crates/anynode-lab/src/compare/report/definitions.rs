@@ -66,7 +66,8 @@ fn correctness() -> [Definition<'static>; 3] {
         define(
             "failed",
             "failed requests",
-            "Requests of all steps with no answer or an answer of 5xx, of all that were made.",
+            "Requests of all steps that were not answered or answered with an error, of all that \
+             were made. To be told that one is not logged in is no error.",
             |row| {
                 let failed = row.seen.iter().map(|seen| seen.failed).sum();
                 let requests = row.seen.iter().map(|seen| seen.requests).sum();
@@ -76,15 +77,19 @@ fn correctness() -> [Definition<'static>; 3] {
         define(
             "updates-lost",
             "lost updates",
-            "Visits that were acknowledged and that the user's counter no longer held, because \
-             the session was lost with its node or the update was overwritten.",
-            |row| counted(row.seen.iter().map(|seen| seen.updates_lost).sum()),
+            "Visits that were acknowledged and that the user's counter no longer knew of, because \
+             the session was lost or the update was overwritten; of all that were acknowledged.",
+            |row| {
+                let updates = &row.updates;
+                let lost = updates.lost.saturating_add(updates.lost_with_sessions);
+                share(lost, updates.acknowledged)
+            },
         ),
         define(
             "updates-doubled",
             "doubled updates",
             "Visits that were counted more often than they were made.",
-            |row| counted(row.seen.iter().map(|seen| seen.updates_doubled).sum()),
+            |row| counted(row.updates.doubled),
         ),
     ]
 }
@@ -152,8 +157,9 @@ fn cost() -> [Definition<'static>; 4] {
     ]
 }
 
-fn latency(baseline: &Latency) -> [Definition<'static>; 4] {
-    const DUE: &str = "From the moment a request was due to the end of its answer, in steady load";
+fn latency(baseline: &Latency) -> [Definition<'static>; 5] {
+    const DUE: &str = "From the moment a request was due, even if its user still waited for the \
+                       one before, to the end of its answer, in steady load";
     let added = |percentile: &str, of: fn(&Latency) -> u32| {
         let base = f64::from(of(baseline));
         define(
@@ -182,6 +188,17 @@ fn latency(baseline: &Latency) -> [Definition<'static>; 4] {
             |row| took(row, f64::from(row.latency.p99_us)),
         ),
         added("p99", |latency| latency.p99_us),
+        define(
+            "late",
+            "load generator late by",
+            "How late the latest request of all steps was begun for want of time of the load \
+             generator itself; it is in no latency. Where it is more than some milliseconds, \
+             the machine was short of time, and the latencies above tell as much of that.",
+            |row| Value {
+                number: Some(f64::from(row.late_us) / 1_000.0),
+                text: milliseconds(f64::from(row.late_us)),
+            },
+        ),
     ]
 }
 

@@ -92,6 +92,11 @@ pub struct Row {
     pub cost: Cost,
     /// How long its requests took in steady load.
     pub latency: Latency,
+    /// How late the latest request was begun for want of time of the load generator itself;
+    /// it is in no latency.
+    pub late_us: u32,
+    /// What became of updates, in all steps.
+    pub updates: Updates,
     /// What became of the sessions that were revoked.
     pub revoked: Revoked,
     /// The largest cookies that it gave to a client.
@@ -110,14 +115,10 @@ pub struct Seen {
     pub end_ms: u32,
     /// Requests that were made.
     pub requests: u32,
-    /// Requests with no answer or an answer of 5xx.
+    /// Requests that were not answered as they should be: not at all, or with an error.
     pub failed: u32,
     /// Users who were logged out at least once though nobody had logged them out.
     pub users_logged_out: u32,
-    /// Updates that were acknowledged and that the user's session no longer held.
-    pub updates_lost: u32,
-    /// Updates that were counted more often than they were made.
-    pub updates_doubled: u32,
 }
 
 /// Something that was done to a fleet or its users.
@@ -228,6 +229,20 @@ pub struct Latency {
     pub p99_us: u32,
 }
 
+/// What became of updates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Updates {
+    /// Visits that were acknowledged.
+    pub acknowledged: u32,
+    /// Those of them that a session which lived on no longer knew of.
+    pub lost: u32,
+    /// Those of them whose session was lost.
+    pub lost_with_sessions: u32,
+    /// Visits that were counted more often than they were made.
+    pub doubled: u32,
+}
+
 /// What became of revoked sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -240,7 +255,7 @@ pub struct Revoked {
     pub accepted: u32,
     /// The longest time from an acknowledgement to a request that was still accepted.
     pub longest_ms: u32,
-    /// How long the sessions were tried after their revocation.
+    /// From the first acknowledgement to the last request.
     pub watched_ms: u32,
 }
 

@@ -1,0 +1,98 @@
+//! Runs a comparison: every strategy through the same steps, one after the other.
+
+mod baseline;
+mod cookies;
+mod course;
+mod machine;
+mod progress;
+mod size;
+mod tally;
+mod window;
+
+#[cfg(test)]
+mod tests;
+
+use anyhow::{Context, Error};
+use tokio::runtime::Builder;
+
+use self::progress::Progress;
+use self::size::NODES;
+pub(super) use self::size::Size;
+use crate::compare::report::{Report, Run, Step};
+use crate::fleet::{Plan, Strategy};
+use crate::user::Load;
+
+/// What is compared, and how.
+#[derive(Clone, Debug)]
+pub(super) struct Order {
+    pub(super) strategies: Vec<Strategy>,
+    /// The URL of the store of the strategies that have one; a new SQLite file if none is named.
+    pub(super) store: Option<String>,
+    pub(super) size: Size,
+    pub(super) seed: u64,
+    /// The command line that repeats it.
+    pub(super) command: String,
+}
+
+/// Takes every strategy through every step.
+///
+/// # Errors
+/// When something could not be measured.
+pub(super) fn run(order: Order) -> Result<Report, Error> {
+    // Processes and users are waited for on a few threads.
+    let runtime = Builder::new_multi_thread().enable_all().build();
+    runtime
+        .context("a runtime cannot be started")?
+        .block_on(compare(order))
+}
+
+async fn compare(order: Order) -> Result<Report, Error> {
+    let progress = Progress::begin();
+    let size = &order.size;
+    let load = Load {
+        users: size.users,
+        rate: size.rate,
+        mix: course::MIX,
+        seed: order.seed,
+    };
+    let (mut alone, mut rows) = (Vec::new(), Vec::new());
+    for &strategy in &order.strategies {
+        let plan = Plan {
+            store: order.store.clone(),
+            ..Plan::new(strategy, NODES)
+        };
+        // Before each, so that a machine that is busier now than then is so for both.
+        progress.say("baseline", "one node without a gateway");
+        alone.extend(
+            baseline::measure(&plan, load, size)
+                .await
+                .context("baseline")?,
+        );
+        let course = course::take(&plan, load, size, progress).await?;
+        rows.push(tally::row(strategy, &course, size.users_revoked()));
+    }
+    let run = describe(&order, progress)?;
+    let baseline = tally::latency(alone.iter());
+    Ok(Report::conclude(run, Step::ALL.to_vec(), baseline, rows))
+}
+
+fn describe(order: &Order, progress: Progress) -> Result<Run, Error> {
+    let build = if cfg!(debug_assertions) {
+        "development"
+    } else {
+        "release"
+    };
+    let store = order.store.as_deref().unwrap_or("sqlite:");
+    Ok(Run {
+        command: order.command.clone(),
+        seed: order.seed,
+        users: order.size.users,
+        rate_per_second: order.size.rate,
+        took_ms: u32::try_from(progress.passed().as_millis())?,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        build: build.to_owned(),
+        // The rest of the URL may hold a password.
+        store: store.split(':').next().unwrap_or(store).to_owned(),
+        machine: machine::machine(),
+    })
+}
