@@ -23,7 +23,7 @@ struct Figure<'a> {
 
 /// What the marks below a panel stand for; drawn in text, since a reader of a black and white
 /// print has no colours.
-const EVENTS: &str = r#"<p class="legend"><span><b class="mark crash">✕</b> killed with kill -9</span> <span><b class="mark">▼</b> taken out of service</span> <span><b class="mark">▲</b> put into service</span> <span><b class="mark">◆</b> users change address</span> <span><b class="mark">●</b> users revoked</span></p>"#;
+const EVENTS: &str = r#"<p class="legend"><span><b class="mark crash">×</b> killed with kill -9</span> <span><b class="mark">▼</b> taken out of service</span> <span><b class="mark">▲</b> put into service</span> <span><b class="mark">♦</b> users change address</span> <span><b class="mark">●</b> users revoked</span></p>"#;
 
 /// All plots of the page.
 pub(super) fn figures(report: &Report) -> String {
