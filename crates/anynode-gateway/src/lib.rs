@@ -53,6 +53,7 @@ mod upgrade;
 
 mod clock;
 mod config;
+mod connect;
 mod counters;
 mod lazy_timer;
 mod spare;

@@ -83,12 +83,14 @@ impl<'a> Seeking<'a> {
 
     /// Notes that nothing could be sent to this backend.
     ///
-    /// On a strict route the client's own backend is tried once more.
+    /// The client's own backend is tried once more on a strict route, and where nothing else speaks against it,
+    /// because its client may lose a session by going elsewhere.
     pub(crate) fn unreachable(&mut self, target: Target) {
         target.retried();
         let backend = target.choice().backend();
         let is_pinned = self.outcome == Some(AffinityOutcome::Kept);
-        if is_pinned && self.claim.is_strict() && !self.unreachable.contains(&backend) {
+        let is_worth_it = self.claim.is_strict() || target.is_sound();
+        if is_pinned && is_worth_it && !self.unreachable.contains(&backend) {
             self.again = Some(target);
         } else if is_pinned {
             self.outcome = Some(AffinityOutcome::Unreachable);

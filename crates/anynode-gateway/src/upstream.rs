@@ -9,11 +9,9 @@ use std::time::Duration;
 
 use anynode_core::balance::{Answer, Choice};
 use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, SendRequest};
+use hyper::client::conn::http1::SendRequest;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use tracing::debug;
 
@@ -21,11 +19,8 @@ use crate::backends::Target;
 use crate::body::RequestBody;
 use crate::clock::Clock;
 use crate::config::Limits;
+use crate::connect::connect;
 use crate::lazy_timer::{Elapsed, LazyTimer};
-use crate::wire_io::WireIo;
-
-/// The most bytes buffered in each direction of a connection, unless a longer head is allowed.
-pub(crate) const BUFFER_BYTES_MAX: usize = 64 * 1024;
 
 /// How often a worker looks for idle connections to close, at most.
 const SWEEP_PERIOD_LEAST: Duration = Duration::from_millis(100);
@@ -121,8 +116,7 @@ impl Upstream {
                 }
             }
         }
-        let Some(sender) = self.connect(target).await else {
-            target.connect_failed();
+        let Some(sender) = connect(target, &self.limits).await else {
             return Outcome::NotSent(request);
         };
         let outcome = self.exchange(sender, target, request, timer).await;
@@ -156,36 +150,6 @@ impl Upstream {
                 !idle.is_empty()
             });
         }
-    }
-
-    async fn connect(&self, target: &Target) -> Option<SendRequest<RequestBody>> {
-        let connecting = TcpStream::connect(target.address());
-        let stream = match timeout(self.limits.connect_timeout, connecting).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => {
-                debug!(backend = target.name(), %error, "cannot connect");
-                return None;
-            }
-            Err(_elapsed) => {
-                debug!(backend = target.name(), "connecting timed out");
-                return None;
-            }
-        };
-        // Without it a request could wait for the acknowledgement of the one before.
-        stream.set_nodelay(true).ok()?;
-        let io = WireIo::to_backend(stream, self.limits.write_timeout);
-        let (sender, connection) = http1::Builder::new()
-            .max_header_size(self.limits.head_bytes_max)
-            .max_buf_size(BUFFER_BYTES_MAX.max(self.limits.head_bytes_max))
-            .handshake(TokioIo::new(io))
-            .await
-            .ok()?;
-        tokio::spawn(async move {
-            if let Err(error) = connection.with_upgrades().await {
-                debug!(%error, "connection to a backend ended");
-            }
-        });
-        Some(sender)
     }
 
     async fn exchange(

@@ -12,6 +12,9 @@ use tokio::time::{Sleep, sleep};
 
 use crate::guard::Guard;
 
+/// The most bytes buffered in each direction of a connection, unless a longer head is allowed.
+pub(crate) const BUFFER_BYTES_MAX: usize = 64 * 1024;
+
 /// A client's or a backend's connection until it ends or becomes a WebSocket.
 #[derive(Debug)]
 pub(crate) struct WireIo {

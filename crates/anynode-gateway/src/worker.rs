@@ -21,8 +21,7 @@ use crate::forwarded::Peer;
 use crate::guard::Guard;
 use crate::lazy_timer::{HeadTimer, LazyTimer};
 use crate::proxy::Proxy;
-use crate::upstream::BUFFER_BYTES_MAX;
-use crate::wire_io::WireIo;
+use crate::wire_io::{BUFFER_BYTES_MAX, WireIo};
 
 /// A worker as its own thread sees it.
 #[derive(Debug)]

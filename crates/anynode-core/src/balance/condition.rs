@@ -10,6 +10,8 @@ use super::pool::{BackendState, ChosenAs, Health};
 pub(super) struct Condition {
     checks: Checks,
     service: Service,
+    /// When it took a connection last.
+    connected_at: Option<Duration>,
 }
 
 /// Whether there is room for one more ejected backend in the pool.
@@ -108,6 +110,21 @@ impl Condition {
 
     pub(super) fn connect_failed(&mut self, chosen_at: Duration, now: Duration) -> Health {
         self.failed(Why::Unreachable, BACKOFF_FIRST, BACKOFF_MAX, chosen_at, now)
+    }
+
+    /// Notes that it took a connection.
+    pub(super) fn connected(&mut self, now: Duration) {
+        self.connected_at = self.connected_at.max(Some(now));
+    }
+
+    pub(super) fn connect_timed_out(&mut self, chosen_at: Duration, now: Duration) -> Health {
+        if self
+            .connected_at
+            .is_some_and(|connected_at| connected_at >= chosen_at)
+        {
+            return Health::Unchanged;
+        }
+        self.connect_failed(chosen_at, now)
     }
 
     pub(super) fn answered(

@@ -278,6 +278,8 @@ impl Pool {
 
     /// Chooses the backend that a client belongs to, draining or not.
     ///
+    /// When every backend is out its own is tried before its time as any other would be.
+    ///
     /// # Errors
     ///
     /// [`Gone`] if there is no such incarnation or it is left alone at the moment.
@@ -286,11 +288,18 @@ impl Pool {
         incarnation: Incarnation,
         now: Duration,
     ) -> Result<Choice, Gone> {
-        let mut members = self.members.iter_mut();
-        let member = members
-            .find(|member| member.incarnation == incarnation)
+        let mut members = self.members.iter();
+        let slot = members
+            .position(|member| member.incarnation == incarnation)
             .ok_or(Gone::Unknown)?;
-        member.pinned(now)
+        let is_sound = |member: &Member| member.is_among(Among::Sound, now);
+        let member = &self.members[slot];
+        if let Some(gone) = member.gone(now)
+            && self.members.iter().any(is_sound)
+        {
+            return Err(gone);
+        }
+        Ok(self.members[slot].chosen(now))
     }
 
     /// The lightest load among the candidates.

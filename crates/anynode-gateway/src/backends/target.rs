@@ -61,10 +61,30 @@ impl Target {
         self.seat.counters.retries.increment(1);
     }
 
+    pub(crate) fn connected(&self) {
+        let now = self.backends.inner.clock.now();
+        self.backends.lock().pool.connected(self.choice, now);
+    }
+
     pub(crate) fn connect_failed(&self) {
         let now = self.backends.inner.clock.now();
         let health = self.backends.lock().pool.connect_failed(self.choice, now);
         self.seat.log(health, "a failed connect");
+    }
+
+    pub(crate) fn connect_timed_out(&self) {
+        let now = self.backends.inner.clock.now();
+        let health = {
+            let mut shared = self.backends.lock();
+            shared.pool.connect_timed_out(self.choice, now)
+        };
+        self.seat.log(health, "a connect that timed out");
+    }
+
+    /// Tells whether nothing speaks against trying this backend again.
+    pub(crate) fn is_sound(&self) -> bool {
+        let now = self.backends.inner.clock.now();
+        self.backends.lock().pool.is_sound(self.choice, now)
     }
 
     /// Reports an answer; cheap if it is good and nothing else was expected.

@@ -17,7 +17,8 @@ pub const HEADER_COUNT_MAX: usize = 100;
 pub struct Limits {
     /// The most client connections at once, WebSockets included; 10,000 by default.
     ///
-    /// Above it clients wait in the listening socket's queue.
+    /// Above it clients wait in the listening socket's queue, as long as that is.
+    /// Each takes two file descriptors, one for the client and one for its backend.
     pub connections_max: usize,
     /// The most bytes of a message's head, at least 8 KiB; 32 KiB by default.
     ///
@@ -27,16 +28,19 @@ pub struct Limits {
     pub target_bytes_max: usize,
     /// How long a client may take to send a request's head, and stay idle between two requests; 30 s by default.
     pub head_timeout: Duration,
-    /// How long connecting to a backend may take; 1 s by default.
+    /// How long connecting to a backend may take; 2 s by default.
     ///
-    /// A backend in the same data centre answers in milliseconds, and the next one may take over at once.
+    /// A backend in the same data centre answers in milliseconds. But a packet that was lost, or met a full queue
+    /// of connections, is sent again after 1 s, and that one should be given the time to arrive.
     pub connect_timeout: Duration,
     /// How long a backend may be silent before the head of its answer, and a client in the
     /// middle of its request's body; 60 s by default.
     pub answer_timeout: Duration,
     /// How long a client or a backend may take nothing of what is written to it; 60 s by default.
     ///
-    /// Any byte it takes begins the time anew: a slow reader is served, one that does not read is cut.
+    /// The time begins anew whenever the system has room for more, which is when a third of its buffer was read,
+    /// about a megabyte at most: a reader slower than some 20 kB/s may be cut with the default, as one is that does
+    /// not read at all.
     /// A client whose upload was answered while its backend no longer read is cut then as well.
     pub write_timeout: Duration,
     /// How long an answer that has begun, or a WebSocket, may be silent before it is cut; 1 h by default.
@@ -67,7 +71,7 @@ impl Default for Limits {
             head_bytes_max: 32 * 1024,
             target_bytes_max: 8 * 1024,
             head_timeout: Duration::from_secs(30),
-            connect_timeout: Duration::from_secs(1),
+            connect_timeout: Duration::from_secs(2),
             answer_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(60),
             silence_timeout: Duration::from_secs(60 * 60),

@@ -77,12 +77,12 @@ impl Member {
         }
     }
 
-    /// Notes that a request of a client that belongs here is sent here, if that may be.
-    pub(super) fn pinned(&mut self, now: Duration) -> Result<Choice, Gone> {
+    /// Why the clients that belong here had better go elsewhere; nothing if they need not.
+    pub(super) fn gone(&self, now: Duration) -> Option<Gone> {
         if self.condition.is_sound(now) || cfg!(planted = "dead_backend_pinned") {
-            return Ok(self.chosen(now));
+            return None;
         }
-        Err(match self.condition.state() {
+        Some(match self.condition.state() {
             BackendState::Failing => Gone::Failing,
             BackendState::Ejected { .. } => Gone::Ejected,
             _ => Gone::Down,

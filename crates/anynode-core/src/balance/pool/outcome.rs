@@ -30,6 +30,34 @@ impl Pool {
         member.condition.connect_failed(choice.chosen_at, now)
     }
 
+    /// Reports that the chosen backend took a connection, before it is asked anything over it.
+    pub fn connected(&mut self, choice: Choice, now: Duration) {
+        if let Some(member) = self.chosen_mut(choice) {
+            member.condition.connected(now);
+        }
+    }
+
+    /// Reports that a connect to the chosen backend was not answered in time.
+    ///
+    /// It is a failed connect like any other unless the backend took another connection meanwhile: then its
+    /// queue was full, or a packet was lost, and it is well.
+    /// A burst of connects would otherwise take out every backend and send all their clients elsewhere.
+    pub fn connect_timed_out(&mut self, choice: Choice, now: Duration) -> Health {
+        let Some(member) = self.chosen_mut(choice) else {
+            return Health::Unchanged;
+        };
+        member.condition.connect_timed_out(choice.chosen_at, now)
+    }
+
+    /// Tells whether the chosen backend may be chosen at `now` while others are left.
+    #[must_use]
+    pub fn is_sound(&self, choice: Choice, now: Duration) -> bool {
+        let mut members = self.members.iter();
+        members.any(|member| {
+            member.incarnation == choice.incarnation && member.condition.is_sound(now)
+        })
+    }
+
     /// Reports how the chosen backend answered.
     ///
     /// An accepted connection is not enough: the kernel accepts for a process that hangs.

@@ -213,6 +213,41 @@ fn a_pinned_client_does_not_wait_for_a_backend_that_is_gone() {
 }
 
 #[test]
+fn a_connect_that_timed_out_while_another_was_taken_takes_nobody_out() {
+    let mut pool = pool_of(2);
+    let mine = |pool: &mut Pool, now| pool.choose_pinned(Incarnation::new(1), now).unwrap();
+    let (slow, quick) = (mine(&mut pool, at(10)), mine(&mut pool, at(10)));
+    pool.connected(quick, at(20));
+    assert_eq!(pool.connect_timed_out(slow, at(1_010)), Health::Unchanged);
+    assert!(pool.is_sound(slow, at(1_010)));
+    // Nothing was taken since this one began.
+    let late = mine(&mut pool, at(21));
+    assert_eq!(pool.connect_timed_out(late, at(1_021)), Health::WentDown);
+    assert!(!pool.is_sound(late, at(1_021)));
+    // A refusal is one, whatever was taken before.
+    let refused = pool.choose_pinned(Incarnation::new(2), at(10)).unwrap();
+    pool.connected(refused, at(20));
+    assert_eq!(pool.connect_failed(refused, at(30)), Health::WentDown);
+}
+
+#[test]
+fn when_everybody_is_out_a_pinned_client_tries_its_own_backend() {
+    let mut pool = pool_of(3);
+    for id in 1..=3 {
+        let choice = pool.choose_pinned(Incarnation::new(id), at(0)).unwrap();
+        pool.connect_failed(choice, at(0));
+    }
+    for id in [3, 1, 2] {
+        let choice = pool.choose_pinned(Incarnation::new(id), at(1)).unwrap();
+        assert_eq!(choice.backend().number(), id);
+    }
+    let back = pool.choose_pinned(Incarnation::new(2), at(2)).unwrap();
+    pool.answered(back, Answer::Good, at(2));
+    let gone = pool.choose_pinned(Incarnation::new(1), at(3));
+    assert_eq!(gone, Err(Gone::Down));
+}
+
+#[test]
 fn the_clients_of_a_source_return_to_their_backend_when_it_is_back() {
     use crate::balance::affinity::SourceAffinity;
     let mut pool = pool_of(5);
