@@ -6,13 +6,14 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anynode_core::balance::Rules;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -31,6 +32,12 @@ use crate::worker::{Accepted, Phase, Worker, stopping};
 
 /// How long accepting rests after it failed, for instance for want of file descriptors.
 const ACCEPT_REST: Duration = Duration::from_millis(20);
+
+/// How many connections wait in the kernel until they are accepted; the system may allow fewer.
+///
+/// What the standard library asks for (128) is full after a few milliseconds of a burst, and whoever does not
+/// fit tries again a second later.
+const QUEUE_MAX: u32 = 4096;
 
 /// A gateway that is not started yet.
 #[derive(Debug)]
@@ -96,11 +103,20 @@ impl Gateway {
         let affinity = Affinity::new(&config.affinity).map_err(ConfigError::Cookie);
         let affinity = Arc::new(affinity.map_err(StartError::Config)?);
         let outcomes = Arc::new(AffinityCounters::new());
-        let (listener, local_addr) =
-            listen(config.listen).map_err(|source| StartError::Listen {
-                address: config.listen,
-                source,
-            })?;
+        let keeper = runtime()?;
+        let listening = {
+            let _entered = keeper.enter();
+            listen(config.listen)
+        };
+        let (listener, local_addr) = match listening {
+            Ok(listening) => listening,
+            Err(source) => {
+                // Dropping it would panic where this is called inside a runtime.
+                keeper.shutdown_background();
+                let address = config.listen;
+                return Err(StartError::Listen { address, source });
+            }
+        };
 
         let (phase, watching) = watch::channel(Phase::Serving);
         let mut running = Running {
@@ -109,7 +125,6 @@ impl Gateway {
             phase,
             threads: Vec::new(),
         };
-        let keeper = runtime()?;
         let (serving, mut served) = mpsc::channel::<Infallible>(1);
         let mut inboxes = Vec::new();
         let trusted_proxies: Arc<[_]> = config.trusted_proxies.as_slice().into();
@@ -177,9 +192,18 @@ fn workers(config: &GatewayConfig) -> usize {
 }
 
 /// Binds without `SO_REUSEPORT`, so that a second program on the same port is an error and not a share of its requests.
+///
+/// It has to be called inside a runtime.
 fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
-    let listener = TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // A gateway that restarts finds the connections of its predecessor in their last minute.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    let listener = socket.listen(QUEUE_MAX)?;
     let local_addr = listener.local_addr()?;
     Ok((listener, local_addr))
 }
@@ -255,13 +279,6 @@ async fn accept(
     connections_max: usize,
     mut phase: watch::Receiver<Phase>,
 ) {
-    let listener = match tokio::net::TcpListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(error) => {
-            warn!(%error, "cannot accept");
-            return;
-        }
-    };
     let permits = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
     loop {
         // The permit comes first, so that clients beyond the limit wait in the kernel's queue.

@@ -8,6 +8,7 @@
 mod affinity;
 mod chosen;
 mod counted;
+mod crowded;
 mod failures;
 mod framing;
 mod gone;
