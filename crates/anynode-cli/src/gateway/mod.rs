@@ -1,6 +1,7 @@
 //! `anynode gateway`: the load balancer of a configuration, until somebody stops it.
 
 mod changes;
+mod files;
 mod watch;
 
 use std::path::PathBuf;
@@ -50,6 +51,7 @@ pub(crate) async fn run(gateway: args::Gateway) -> Result<(), Error> {
         gateway: settings,
         backends_file,
     } = config::load(&gateway.config)?.map_err(|findings| check::refused(&findings))?;
+    files::make_room(&settings.limits);
     let stop_timeout = settings.limits.stop_timeout;
     let applied = settings.backends.clone();
     let running = start(&gateway, settings)?;

@@ -90,6 +90,28 @@ async fn check_answering(client: &mut Client, nodes: &[&str]) {
 }
 
 #[tokio::test]
+async fn a_gateway_makes_room_for_the_connections_that_its_configuration_allows() {
+    let directory = TempDir::new().unwrap();
+    let config = directory.path().join("anynode.toml");
+    let backend = "[[backend]]\nname = \"n1\"\naddress = \"127.0.0.1:9\"\n";
+    for (hard, raised, is_enough) in [(4000, 2024, true), (900, 900, false)] {
+        let limits = "[limits]\nconnections_max = 500\n";
+        fs::write(
+            &config,
+            format!("listen = \"127.0.0.1:0\"\n{limits}{backend}"),
+        )
+        .unwrap();
+        let mut gateway = Server::gateway_with_files(&config, 256, hard).await;
+        assert_eq!(gateway.files_max(), (raised, hard));
+        if !is_enough {
+            gateway.logged("only 900 files may be open").await;
+        }
+        gateway.let_go();
+        assert_eq!(gateway.ended().await, Some(0));
+    }
+}
+
+#[tokio::test]
 async fn a_gateway_serves_what_its_configuration_says_until_it_is_asked_to_stop() {
     let world = World::start(2).await;
     let backends = [world.backend(1, ""), world.backend(2, "")].concat();

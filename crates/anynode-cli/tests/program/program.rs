@@ -39,7 +39,11 @@ impl Server {
 
     /// Starts the program and waits for the line that says where it serves.
     pub(crate) async fn start(arguments: &[&str]) -> Self {
-        let mut process = anynode(arguments)
+        Self::spawn(anynode(arguments)).await
+    }
+
+    async fn spawn(mut command: Command) -> Self {
+        let mut process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -61,6 +65,27 @@ impl Server {
     pub(crate) async fn gateway(config: &Path) -> Self {
         let config = config.to_str().unwrap();
         Self::start(&["gateway", "--json", "--with-parent", "--config", config]).await
+    }
+
+    /// The same of a process that may have only so many files open, and so many if it asks for more.
+    pub(crate) async fn gateway_with_files(config: &Path, soft: u64, hard: u64) -> Self {
+        let mut shell = Command::new("sh");
+        let limited = format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$0\" \"$@\"");
+        shell.args(["-c", &limited, env!("CARGO_BIN_EXE_anynode")]);
+        shell.args(["gateway", "--json", "--with-parent", "--config"]);
+        shell.arg(config).kill_on_drop(true);
+        Self::spawn(shell).await
+    }
+
+    /// How many files it may have open, and how many if it asked for more.
+    pub(crate) fn files_max(&self) -> (u64, u64) {
+        let of = std::fs::read_to_string(format!("/proc/{}/limits", self.process.id().unwrap()));
+        let of = of.unwrap();
+        let line = of
+            .lines()
+            .find_map(|line| line.strip_prefix("Max open files"));
+        let mut numbers = line.unwrap().split_whitespace().map(|n| n.parse().unwrap());
+        (numbers.next().unwrap(), numbers.next().unwrap())
     }
 
     /// Reads its log on to the next line that contains this.
