@@ -16,6 +16,16 @@ pub(crate) struct BackendCounters {
     pub(crate) in_flight: Gauge,
 }
 
+/// What is counted of backends that have enough.
+pub(crate) struct QueueCounters {
+    /// `anynode_gateway_waiting`: requests that wait for a place at a backend, at this moment.
+    pub(crate) waiting: Gauge,
+    /// `anynode_gateway_waited_total`: requests that have waited.
+    pub(crate) waited: Counter,
+    /// `anynode_gateway_full_total`: requests answered 503 because backends were full.
+    pub(crate) full: Counter,
+}
+
 /// `anynode_gateway_affinity_total`: requests by what became of their client's affinity.
 pub(crate) struct AffinityCounters {
     outcomes: [Counter; AffinityOutcome::ALL.len()],
@@ -38,6 +48,26 @@ impl std::fmt::Debug for BackendCounters {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("BackendCounters")
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl QueueCounters ===
+
+impl QueueCounters {
+    pub(crate) fn new() -> Self {
+        Self {
+            waiting: gauge!("anynode_gateway_waiting"),
+            waited: counter!("anynode_gateway_waited_total"),
+            full: counter!("anynode_gateway_full_total"),
+        }
+    }
+}
+
+impl std::fmt::Debug for QueueCounters {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("QueueCounters")
             .finish_non_exhaustive()
     }
 }

@@ -24,7 +24,7 @@
 //! - `seeking`: which backend is tried next, and what that says about the client's affinity
 //! - `forwarded`: which header fields pass, and what is said about the client
 //! - `affinity`: the cookie out of the request and into the response
-//! - `backends`, `checks`: the shared pool, and asking backends whether they are well; who is chosen is decided in [`anynode_core::balance`]
+//! - `backends`, `checks`: the shared pool and the queue for it, and asking backends whether they are well; who is chosen is decided in [`anynode_core::balance`]
 //! - `upstream`: connections to the backends
 //! - `body`, `upgrade`: what streams through, and WebSockets
 //! - `config`: defaults and limits

@@ -183,7 +183,7 @@ fn backends(config: &GatewayConfig, clock: Clock) -> Result<Backends, ConfigErro
         ejection: config.ejection,
     };
     let backends = config.backends.clone();
-    Backends::new(backends, rules, clock).map_err(ConfigError::Backends)
+    Backends::new(backends, rules, config.limits.queue_max, clock).map_err(ConfigError::Backends)
 }
 
 fn workers(config: &GatewayConfig) -> usize {

@@ -144,7 +144,7 @@ impl Proxy {
             None => Via::IdleAfterCheck,
         };
         loop {
-            let target = seeking.next()?;
+            let target = seeking.next(timer).await?;
             match self.upstream.attempt(&target, request, via, timer).await {
                 Outcome::Answered(response, sender) => {
                     return Ok((response, self.upstream.lease(sender, target)));

@@ -28,6 +28,8 @@ pub(crate) enum Refusal {
     NoBackend,
     /// The client's own backend is not there, and its route is strict.
     Waiting,
+    /// Every backend that could have it has enough.
+    Full,
     /// The request was sent and may have been run, but there is no answer to pass.
     NoAnswer,
     /// The request was sent and may still be running.
@@ -66,6 +68,10 @@ impl Refusal {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "your server is not available, try again in a moment\n",
             ),
+            Self::Full => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "every server has enough to do, try again in a moment\n",
+            ),
             Self::NoAnswer => (
                 StatusCode::BAD_GATEWAY,
                 "the server did not answer, the request may have been carried out\n",
@@ -83,7 +89,7 @@ impl Refusal {
             HeaderValue::from_static("text/plain; charset=utf-8"),
         );
         match self {
-            Self::NoBackend | Self::Waiting => {
+            Self::NoBackend | Self::Waiting | Self::Full => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
             Self::NoAnswer => {}

@@ -1,9 +1,12 @@
 //! The search for a backend that has one request: its client's own first, then any other.
 
-use anynode_core::balance::{AffinityOutcome, BackendId};
+use std::time::Duration;
+
+use anynode_core::balance::{AffinityOutcome, BackendId, Patience, Ticket};
 
 use crate::affinity::Claim;
-use crate::backends::{Chosen, Target};
+use crate::backends::{Call, Chosen, Place, Target};
+use crate::lazy_timer::{Elapsed, LazyTimer};
 use crate::proxy::Proxy;
 use crate::refusal::Refusal;
 
@@ -17,6 +20,9 @@ pub(crate) struct Seeking<'a> {
     silent: Option<BackendId>,
     /// To be tried once more.
     again: Option<Target>,
+    patience: Patience,
+    /// Where it stands in the queue and until when it waits, once it had to.
+    waits: Option<(Ticket, Duration)>,
 }
 
 // === impl Seeking ===
@@ -30,37 +36,84 @@ impl<'a> Seeking<'a> {
             unreachable: Vec::new(),
             silent: None,
             again: None,
+            patience: Patience::Left,
+            waits: None,
         }
     }
 
-    /// Returns the backend to try next.
-    pub(crate) fn next(&mut self) -> Result<Target, Refusal> {
+    /// Returns the backend to try next, once one has room.
+    pub(crate) async fn next(&mut self, timer: &LazyTimer) -> Result<Target, Refusal> {
         if let Some(target) = self.again.take() {
             return Ok(target);
         }
-        let mut chosen = self.choose();
-        if let (Chosen::Nobody, Some(silent)) = (&chosen, self.silent.take()) {
-            self.unreachable.retain(|backend| *backend != silent);
-            chosen = self.choose();
-        }
-        match chosen {
-            Chosen::Target(target) => Ok(target),
-            Chosen::Nobody => Err(Refusal::NoBackend),
-            Chosen::Wait => Err(Refusal::Waiting),
+        loop {
+            let mut chosen = self.choose();
+            if let (Chosen::Nobody, Some(silent)) = (&chosen, self.silent.take()) {
+                self.unreachable.retain(|backend| *backend != silent);
+                chosen = self.choose();
+            }
+            match chosen {
+                Chosen::Target(target) => return Ok(target),
+                Chosen::Nobody => return Err(Refusal::NoBackend),
+                Chosen::Wait => return Err(self.refused()),
+                Chosen::Full => {
+                    self.proxy.backends.counters().full.increment(1);
+                    return Err(Refusal::Full);
+                }
+                Chosen::QueueFull => self.patience = Patience::Over,
+                // In a box, so that a request that need not wait has no room for it.
+                Chosen::Queued(place) => {
+                    if let Some(target) = Box::pin(self.wait(place, timer)).await {
+                        return Ok(target);
+                    }
+                }
+            }
         }
     }
 
     fn choose(&mut self) -> Chosen {
         let backends = &self.proxy.backends;
+        let (tried, patience) = (&self.unreachable, self.patience);
+        let ticket = self.waits.map(|(ticket, _)| ticket);
         if self.outcome != Some(AffinityOutcome::Unreachable) {
-            let (chosen, outcome) = backends.choose(self.claim, &self.unreachable);
+            let (chosen, outcome) = backends.choose(self.claim, tried, patience, ticket);
             self.outcome = outcome;
             chosen
         } else if self.claim.is_strict() {
             Chosen::Wait
         } else {
-            backends.choose_another(&self.unreachable)
+            backends.choose(Claim::None, tried, patience, ticket).0
         }
+    }
+
+    /// Waits for a backend, `None` if it has to be chosen anew.
+    async fn wait(&mut self, mut place: Place, timer: &LazyTimer) -> Option<Target> {
+        let backends = &self.proxy.backends;
+        let now = backends.now();
+        let (_, until) = *self.waits.get_or_insert_with(|| {
+            backends.counters().waited.increment(1);
+            (place.ticket(), now + self.proxy.limits.queue_timeout)
+        });
+        let called = timer.timeout(until.saturating_sub(now), place.called());
+        let target = match called.await {
+            Ok(Call::Target(target)) => Some(target),
+            Ok(Call::LookAgain) => None,
+            Err(Elapsed) => {
+                self.patience = Patience::Over;
+                place.leave()
+            }
+        };
+        if target.is_some() && self.outcome == Some(AffinityOutcome::Full) {
+            self.outcome = Some(AffinityOutcome::Kept);
+        }
+        target
+    }
+
+    fn refused(&self) -> Refusal {
+        if self.outcome == Some(AffinityOutcome::Full) {
+            self.proxy.backends.counters().full.increment(1);
+        }
+        Refusal::Waiting
     }
 
     /// Notes that this backend closed the connection instead of answering.

@@ -294,7 +294,7 @@ mod tests {
 
     use hyper::Method;
 
-    use anynode_core::balance::Rules;
+    use anynode_core::balance::{Patience, Rules};
 
     use super::*;
     use crate::affinity::Claim;
@@ -332,9 +332,9 @@ mod tests {
             Clock::start(),
             LazyTimer::new(tokio::runtime::Handle::current()),
         );
-        let backends = Backends::new(vec![backend], Rules::default(), clock).unwrap();
+        let backends = Backends::new(vec![backend], Rules::default(), 0, clock).unwrap();
         let upstream = Upstream::new(clock, Limits::default());
-        let target = || match backends.choose(Claim::None, &[]).0 {
+        let target = || match backends.choose(Claim::None, &[], Patience::Over, None).0 {
             Chosen::Target(target) => target,
             other => panic!("{other:?}"),
         };

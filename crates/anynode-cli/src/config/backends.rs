@@ -1,7 +1,7 @@
 //! Backends, in the configuration or in a file of their own.
 
 use std::collections::HashMap;
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU32};
 
 use anynode::core::balance::BACKENDS_MAX;
 use anynode_gateway::{Backend, Duty, Incarnation};
@@ -11,6 +11,9 @@ use super::value::{address, number, text, word};
 
 /// Names stand in logs and metrics.
 const NAME_BYTES_MAX: usize = 64;
+
+/// More requests at once than a node serves; no bound is written by leaving it out.
+const IN_FLIGHT_MOST: i64 = 1_000_000;
 
 /// What tells one life of a node from the next, such as a time or a random number.
 const INCARNATION_BYTES_MAX: usize = 128;
@@ -59,6 +62,7 @@ fn backend(section: &mut Section<'_>) -> Option<Backend> {
     let weight = section.optional("weight", number::<u16>(1..=most));
     let duty = [("up", Duty::Serving), ("drain", Duty::Draining)];
     let duty = section.optional("state", word(&duty));
+    let in_flight_max = section.optional("in_flight_max", number::<u32>(1..=IN_FLIGHT_MOST));
     let life = section.optional("incarnation", text(1..=INCARNATION_BYTES_MAX));
 
     let mut backend = Backend::new(name?, address?);
@@ -69,5 +73,6 @@ fn backend(section: &mut Section<'_>) -> Option<Backend> {
         backend.incarnation = Incarnation::named(&backend.name, &life);
     }
     backend.duty = duty.unwrap_or_default();
+    backend.in_flight_max = in_flight_max.and_then(NonZeroU32::new);
     Some(backend)
 }

@@ -175,9 +175,11 @@ fn limits(mut section: Section<'_>, limits: &mut Limits) {
         &mut limits.idle_per_backend_max,
         number(0..=65_536),
     );
+    section.set("queue_max", &mut limits.queue_max, number(0..=65_536));
     for (key, field) in [
         ("head_timeout", &mut limits.head_timeout),
         ("connect_timeout", &mut limits.connect_timeout),
+        ("queue_timeout", &mut limits.queue_timeout),
         ("answer_timeout", &mut limits.answer_timeout),
         ("write_timeout", &mut limits.write_timeout),
         ("silence_timeout", &mut limits.silence_timeout),

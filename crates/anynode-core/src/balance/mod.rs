@@ -26,6 +26,7 @@ mod pool;
 mod backend;
 mod condition;
 mod health;
+mod queue;
 mod round_robin;
 
 mod affinity;
@@ -43,7 +44,8 @@ pub use self::health::{
 };
 pub use self::pool::{
     BACKENDS_MAX, BackendState, Balance, Choice, ChosenAs, Duty, Gone, Health, Pool, PoolFull,
-    Rules,
+    Rules, Tenure,
 };
 pub use self::prefix::{AddressPrefix, PrefixError};
+pub use self::queue::{Patience, Queue, Ticket, Want};
 pub use self::source::Source;

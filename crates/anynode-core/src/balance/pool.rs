@@ -1,5 +1,6 @@
 //! The pool: which backends there are, who is chosen next, and what an outcome changes.
 
+mod full;
 mod member;
 mod outcome;
 
@@ -91,6 +92,8 @@ pub enum BackendState {
     },
     /// Its checks fail: until they pass again it is chosen only when no other backend is left.
     Failing,
+    /// Nothing is held against it, but it has as many requests in flight as it [may](Pool::bound).
+    Full,
 }
 
 /// A backend chosen for one attempt, to be given back with the attempt's outcome.
@@ -101,6 +104,16 @@ pub struct Choice {
     duty: Duty,
     chosen_at: Duration,
     chosen_as: ChosenAs,
+    tenure: Tenure,
+}
+
+/// Whether a client is to stay on the backend that was chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tenure {
+    /// It is, if there is any affinity.
+    Lasting,
+    /// It is not: its own backend was full, and the next request goes there again.
+    Once,
 }
 
 /// Why a backend was chosen.
@@ -126,6 +139,8 @@ pub enum Gone {
     Ejected,
     /// Its checks fail.
     Failing,
+    /// It has as many requests in flight as it may.
+    Full,
 }
 
 /// The pool holds [`BACKENDS_MAX`] backends already.
@@ -141,6 +156,9 @@ pub struct PoolFull;
 /// and failed checks take it out until they pass again.
 /// When every backend is out they are tried all the same, because a request
 /// that may succeed is better than a refusal that cannot.
+///
+/// A backend that has as many requests as it [may](Self::bound) is full: it is passed over, and
+/// where all that are well are full a request waits for them, see [`Queue`](super::Queue).
 #[derive(Debug, Default)]
 pub struct Pool {
     rules: Rules,
@@ -159,7 +177,7 @@ impl Pool {
         }
     }
 
-    /// Adds a backend, ready and serving from now on, or replaces the one of the same id.
+    /// Adds a backend, ready, serving and without a bound from now on, or replaces the one of the same id.
     ///
     /// `weight` is its share of the requests relative to the others' weights; 1 for equal nodes.
     /// A backend that is replaced by another incarnation is forgotten: outcomes of attempts on it
@@ -236,19 +254,20 @@ impl Pool {
     /// `tried` are the backends this request could not reach; none of them is chosen again.
     /// Ready backends and those whose back-off is over are candidates; if there is none, a
     /// backend that is out is chosen before its time.
-    /// `None` means that every backend was tried, is draining, or that the pool is empty.
+    /// `None` means that every backend was tried, is draining or [full](Self::full), or that the pool is empty.
     ///
     /// Every choice has to be [finished](Self::finish).
     pub fn choose(&mut self, tried: &[BackendId], now: Duration) -> Option<Choice> {
         let balance = self.rules.balance;
-        let slot = [Among::Sound, Among::Out].into_iter().find_map(|among| {
+        let slot = self.first_found(tried, now, |pool, among| {
             let least = match balance {
                 Balance::RoundRobin => None,
-                Balance::LeastConnections => Some(self.least(among, tried, now)?),
+                Balance::LeastConnections => Some(pool.least(among, tried, now)?),
             };
-            let members = self.members.iter_mut().enumerate();
+            let members = pool.members.iter_mut().enumerate();
             take_turn(members.filter_map(|(slot, member)| {
                 let may = member.is_among(among, now) && !tried.contains(&member.id);
+                let may = may && member.has_room();
                 let may = may && least.is_none_or(|least| member.load() == least);
                 may.then_some((slot, &mut member.turn))
             }))
@@ -259,21 +278,16 @@ impl Pool {
     /// Chooses the backend that this client's address belongs to, otherwise like [`choose`](Self::choose).
     ///
     /// While a backend is out, its clients are spread over the others; afterwards they are its clients again.
+    /// While it is full they are to [wait](Self::full_home) for it: `None` is returned for them.
     pub fn choose_by_source(
         &mut self,
         source: Source,
         tried: &[BackendId],
         now: Duration,
     ) -> Option<Choice> {
-        let slot = [Among::Sound, Among::Out].into_iter().find_map(|among| {
-            let members = self.members.iter().enumerate();
-            members
-                .filter(|(_, member)| member.is_among(among, now) && !tried.contains(&member.id))
-                .map(|(slot, member)| (slot, source.score(member.id, member.turn.weight())))
-                .max_by(|(_, a), (_, b)| a.total_cmp(b))
-                .map(|(slot, _)| slot)
-        })?;
-        Some(self.members[slot].chosen(now))
+        let slot = self.home(source, tried, now)?;
+        let member = &mut self.members[slot];
+        member.has_room().then(|| member.chosen(now))
     }
 
     /// Chooses the backend that a client belongs to, draining or not.
@@ -282,7 +296,7 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// [`Gone`] if there is no such incarnation or it is left alone at the moment.
+    /// [`Gone`] if there is no such incarnation, it is left alone at the moment, or it is full.
     pub fn choose_pinned(
         &mut self,
         incarnation: Incarnation,
@@ -299,6 +313,9 @@ impl Pool {
         {
             return Err(gone);
         }
+        if !member.has_room() {
+            return Err(Gone::Full);
+        }
         Ok(self.members[slot].chosen(now))
     }
 
@@ -307,8 +324,50 @@ impl Pool {
         let members = self.members.iter();
         members
             .filter(|member| member.is_among(among, now) && !tried.contains(&member.id))
+            .filter(|member| member.has_room())
             .map(Member::load)
             .min()
+    }
+
+    /// Where a client of this address belongs, full or not.
+    fn home(&self, source: Source, tried: &[BackendId], now: Duration) -> Option<usize> {
+        [Among::Sound, Among::Out].into_iter().find_map(|among| {
+            self.best(source, |member| {
+                member.is_among(among, now) && !tried.contains(&member.id)
+            })
+        })
+    }
+
+    fn best(&self, source: Source, may: impl Fn(&Member) -> bool) -> Option<usize> {
+        let members = self.members.iter().enumerate();
+        members
+            .filter(|(_, member)| may(member))
+            .map(|(slot, member)| (slot, source.score(member.id, member.turn.weight())))
+            .max_by(|(_, a), (_, b)| a.total_cmp(b))
+            .map(|(slot, _)| slot)
+    }
+
+    /// The slot that `find` finds among those that are well, or else among those that are out.
+    ///
+    /// One that is well and full is worth waiting for, so none that is out is tried instead of it.
+    fn first_found(
+        &mut self,
+        tried: &[BackendId],
+        now: Duration,
+        mut find: impl FnMut(&mut Self, Among) -> Option<usize>,
+    ) -> Option<usize> {
+        for among in [Among::Sound, Among::Out] {
+            let slot = find(self, among);
+            if slot.is_some() || self.is_any(among, tried, now) {
+                return slot;
+            }
+        }
+        None
+    }
+
+    fn is_any(&self, among: Among, tried: &[BackendId], now: Duration) -> bool {
+        let mut members = self.members.iter();
+        members.any(|member| member.is_among(among, now) && !tried.contains(&member.id))
     }
 
     /// Tells whether one more backend may be ejected.
@@ -363,6 +422,19 @@ impl Choice {
     #[must_use]
     pub const fn chosen_as(&self) -> ChosenAs {
         self.chosen_as
+    }
+
+    /// Returns whether a client is to stay there.
+    #[must_use]
+    pub const fn tenure(&self) -> Tenure {
+        self.tenure
+    }
+
+    /// Returns the same choice for this request alone.
+    #[must_use]
+    pub const fn once(mut self) -> Self {
+        self.tenure = Tenure::Once;
+        self
     }
 }
 

@@ -1,25 +1,31 @@
 //! The pool of backends as all workers share it: core's pool, and where each backend answers.
 
+mod find;
+mod place;
 mod replace;
 mod target;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use anynode_core::balance::{
-    AffinityOutcome, BackendId, BackendState, Check, Choice, Duty, Health, Incarnation, Pool,
-    PoolFull, Route, Rules, decide,
+    AffinityOutcome, BackendId, BackendState, Check, Choice, Duty, Health, Incarnation, Patience,
+    Pool, PoolFull, Queue, Rules, Ticket, Want,
 };
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tracing::{info, warn};
 
+use self::find::{Found, find};
+use self::place::Waker;
+pub(crate) use self::place::{Call, Place};
 pub use self::replace::BackendsError;
 pub(crate) use self::target::Target;
 use crate::affinity::Claim;
 use crate::clock::Clock;
 use crate::config::Backend;
-use crate::counters::BackendCounters;
+use crate::counters::{BackendCounters, QueueCounters};
 
 /// The pool of a running gateway, to change while it runs.
 ///
@@ -37,12 +43,14 @@ struct Inner {
     shared: Mutex<Shared>,
     /// Tells the checkers that backends came or went.
     changes: watch::Sender<()>,
+    counters: QueueCounters,
     clock: Clock,
 }
 
 #[derive(Debug)]
 struct Shared {
     pool: Pool,
+    queue: Queue<Waker>,
     seats: BTreeMap<BackendId, Arc<Seat>>,
     /// How many seats there were; the number of the last one.
     serial: u64,
@@ -68,6 +76,12 @@ pub(crate) enum Chosen {
     Nobody,
     /// Its client is to wait for its backend.
     Wait,
+    /// Wait for one here.
+    Queued(Place),
+    /// All are full, and too many wait already.
+    QueueFull,
+    /// All are full, and waiting is over.
+    Full,
 }
 
 // === impl Backends ===
@@ -76,16 +90,19 @@ impl Backends {
     pub(crate) fn new(
         backends: Vec<Backend>,
         rules: Rules,
+        queue_max: usize,
         clock: Clock,
     ) -> Result<Self, BackendsError> {
         let shared = Shared {
             pool: Pool::new(rules),
+            queue: Queue::new(queue_max),
             seats: BTreeMap::new(),
             serial: 0,
         };
         let inner = Inner {
             shared: Mutex::new(shared),
             changes: watch::Sender::new(()),
+            counters: QueueCounters::new(),
             clock,
         };
         let this = Self {
@@ -104,14 +121,14 @@ impl Backends {
     /// [`PoolFull`] if the pool holds as many others as it can.
     pub fn insert(&self, backend: Backend) -> Result<(), PoolFull> {
         self.lock().insert(backend)?;
-        self.inner.changes.send_replace(());
+        self.changed();
         Ok(())
     }
 
     /// Takes a backend out; an unknown id changes nothing.
     pub fn remove(&self, id: BackendId) {
         self.lock().remove(id);
-        self.inner.changes.send_replace(());
+        self.changed();
     }
 
     /// Gives a backend no new clients until it [serves](Self::serve) again or is inserted anew; an unknown id changes nothing.
@@ -119,11 +136,13 @@ impl Backends {
     /// Clients whose affinity cookie names it still go there.
     pub fn drain(&self, id: BackendId) {
         self.lock().pool.drain(id);
+        self.look_again();
     }
 
     /// Ends draining; an unknown id changes nothing.
     pub fn serve(&self, id: BackendId) {
         self.lock().pool.serve(id);
+        self.look_again();
     }
 
     /// Returns every backend with its state, in the order of their first insertion.
@@ -138,49 +157,77 @@ impl Backends {
         self.lock().pool.in_flight(id)
     }
 
-    /// Chooses for a request that no backend was tried for, or whose backend closed the connection it had.
+    /// Chooses for a request, or lets it wait while there is patience.
     ///
     /// Also returns what became of its client's affinity.
+    /// `ticket` is of the last time that it waited.
     pub(crate) fn choose(
         &self,
         claim: Claim,
         tried: &[BackendId],
+        patience: Patience,
+        ticket: Option<Ticket>,
     ) -> (Chosen, Option<AffinityOutcome>) {
         let now = self.inner.clock.now();
         let mut shared = self.lock();
-        let (choice, outcome) = match claim {
-            Claim::None => (shared.pool.choose(tried, now), None),
-            Claim::Source(source) => (shared.pool.choose_by_source(source, tried, now), None),
-            Claim::Cookie {
-                lookup, when_gone, ..
-            } => {
-                let (route, outcome) = decide(lookup, &mut shared.pool, when_gone, now);
-                let choice = match route {
-                    Route::Pinned(choice) => Some(choice),
-                    Route::Balance => shared.pool.choose(tried, now),
-                    Route::Refuse => return (Chosen::Wait, Some(outcome)),
-                };
-                (choice, Some(outcome))
-            }
+        let (found, outcome) = find(&mut shared.pool, claim, tried, patience, now);
+        let chosen = match (found, patience) {
+            (Found::Choice(choice), _) => Chosen::Target(self.target(&shared, choice)),
+            (Found::Nobody, _) => Chosen::Nobody,
+            (Found::Refuse, _) => Chosen::Wait,
+            (Found::Full(want), Patience::Left) => self.wait(&mut shared, want, tried, ticket),
+            (Found::Full(_), Patience::Over) => Chosen::Full,
         };
-        (self.target(&shared, choice), outcome)
+        (chosen, outcome)
     }
 
-    /// Chooses for a request whose client's backend was tried and could not be reached.
-    pub(crate) fn choose_another(&self, tried: &[BackendId]) -> Chosen {
-        let now = self.inner.clock.now();
-        let mut shared = self.lock();
-        let choice = shared.pool.choose(tried, now);
-        self.target(&shared, choice)
-    }
-
-    fn target(&self, shared: &Shared, choice: Option<Choice>) -> Chosen {
-        let Some(choice) = choice else {
-            return Chosen::Nobody;
-        };
+    fn target(&self, shared: &Shared, choice: Choice) -> Target {
         let seat = shared.seats.get(&choice.backend()).map(Arc::clone);
         let seat = seat.expect("every backend of the pool has a seat");
-        Chosen::Target(Target::new(choice, seat, self.clone()))
+        Target::new(choice, seat, self.clone())
+    }
+
+    fn wait(
+        &self,
+        shared: &mut Shared,
+        want: Want,
+        tried: &[BackendId],
+        ticket: Option<Ticket>,
+    ) -> Chosen {
+        let (waker, called) = oneshot::channel();
+        match shared.queue.join(ticket, want, tried, waker) {
+            Some(ticket) => Chosen::Queued(Place::new(ticket, called, self.clone())),
+            None => Chosen::QueueFull,
+        }
+    }
+
+    /// Tells everybody who waits that backends have changed.
+    fn look_again(&self) {
+        // Outside the lock: whoever has left drops what it is sent.
+        let waiting = self.lock().queue.dismiss();
+        for waker in waiting {
+            let _ = waker.send(Call::LookAgain);
+        }
+    }
+
+    fn changed(&self) {
+        self.inner.changes.send_replace(());
+        self.look_again();
+    }
+
+    fn learned(&self, seat: &Seat, health: Health, because_of: &str) {
+        seat.log(health, because_of);
+        if health != Health::Unchanged {
+            self.look_again();
+        }
+    }
+
+    pub(crate) fn now(&self) -> Duration {
+        self.inner.clock.now()
+    }
+
+    pub(crate) fn counters(&self) -> &QueueCounters {
+        &self.inner.counters
     }
 
     /// Every backend there is, for checks.
@@ -197,7 +244,7 @@ impl Backends {
 
     pub(crate) fn checked(&self, id: BackendId, seat: &Seat, check: Check) {
         let health = self.lock().pool.checked(id, seat.incarnation, check);
-        seat.log(health, "its checks");
+        self.learned(seat, health, "its checks");
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -217,6 +264,7 @@ impl Shared {
         if backend.duty == Duty::Draining {
             self.pool.drain(id);
         }
+        self.pool.bound(id, backend.in_flight_max);
         self.serial += 1;
         let seat = Seat {
             serial: self.serial,

@@ -25,7 +25,7 @@ impl Backends {
     /// Makes these the backends, all at once.
     ///
     /// One whose name, incarnation and address are as before keeps its health, its requests in flight and its
-    /// idle connections, whatever its weight and duty are now.
+    /// idle connections, whatever its weight, bound and duty are now.
     /// One of which anything else changed is [inserted](Self::insert) anew, and those that are not named are removed.
     ///
     /// # Errors
@@ -44,7 +44,7 @@ impl Backends {
                 shared.replace(backend);
             }
         }
-        self.inner.changes.send_replace(());
+        self.changed();
         Ok(())
     }
 }
@@ -59,6 +59,7 @@ impl Shared {
             return inserted.expect("no more backends are inserted than fit");
         }
         self.pool.reweigh(id, backend.weight);
+        self.pool.bound(id, backend.in_flight_max);
         match backend.duty {
             Duty::Serving => self.pool.serve(id),
             Duty::Draining => self.pool.drain(id),

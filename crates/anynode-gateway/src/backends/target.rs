@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use anynode_core::balance::{Answer, Choice, ChosenAs};
 
-use super::{Backends, Seat};
+use super::place::Waker;
+use super::{Backends, Call, Seat, Shared};
 
 /// A backend to try, and where it answers.
 ///
@@ -69,7 +70,8 @@ impl Target {
     pub(crate) fn connect_failed(&self) {
         let now = self.backends.inner.clock.now();
         let health = self.backends.lock().pool.connect_failed(self.choice, now);
-        self.seat.log(health, "a failed connect");
+        let Self { backends, seat, .. } = self;
+        backends.learned(seat, health, "a failed connect");
     }
 
     pub(crate) fn connect_timed_out(&self) {
@@ -78,7 +80,8 @@ impl Target {
             let mut shared = self.backends.lock();
             shared.pool.connect_timed_out(self.choice, now)
         };
-        self.seat.log(health, "a connect that timed out");
+        let Self { backends, seat, .. } = self;
+        backends.learned(seat, health, "a connect that timed out");
     }
 
     /// Tells whether nothing speaks against trying this backend again.
@@ -94,7 +97,8 @@ impl Target {
         }
         let now = self.backends.inner.clock.now();
         let health = self.backends.lock().pool.answered(self.choice, answer, now);
-        self.seat.log(health, "its answers");
+        let Self { backends, seat, .. } = self;
+        backends.learned(seat, health, "its answers");
     }
 
     /// Ends the attempt, and tells whether the backend is still where it was, so that a connection to it is worth keeping.
@@ -111,7 +115,26 @@ impl Target {
         let mut shared = self.backends.lock();
         let is_there = shared.pool.finish(self.choice);
         let current = shared.seats.get(&self.choice.backend());
-        is_there && current.is_some_and(|current| current.serial == self.seat.serial)
+        let is_there =
+            is_there && current.is_some_and(|current| current.serial == self.seat.serial);
+        let next = self.next_in_queue(&mut shared);
+        drop(shared);
+        // Outside the lock: if the next one has left, its target is over as well.
+        if let Some((waker, target)) = next {
+            let _ = waker.send(Call::Target(target));
+        }
+        is_there
+    }
+
+    /// Who gets the place that this one leaves.
+    fn next_in_queue(&self, shared: &mut Shared) -> Option<(Waker, Target)> {
+        if shared.queue.is_empty() {
+            return None;
+        }
+        let Shared { pool, queue, .. } = shared;
+        let (backend, now) = (self.choice.backend(), self.backends.now());
+        let (waker, choice) = pool.hand_over(queue, backend, now)?;
+        Some((waker, self.backends.target(shared, choice)))
     }
 }
 

@@ -33,6 +33,17 @@ pub struct Limits {
     /// A backend in the same data centre answers in milliseconds. But a packet that was lost, or met a full queue
     /// of connections, is sent again after 1 s, and that one should be given the time to arrive.
     pub connect_timeout: Duration,
+    /// How long a request waits for a place at backends that are [full](super::Backend::in_flight_max); 1 s by default.
+    ///
+    /// A client that belongs to one backend is then served by another this once, or answered 503 where it is
+    /// strict; every other is answered 503.
+    /// Short, because requests that wait are requests in flight for everybody before the gateway.
+    pub queue_timeout: Duration,
+    /// The most requests that wait at once; 1,024 by default.
+    ///
+    /// Above it nobody waits: what would happen after [`queue_timeout`](Self::queue_timeout) happens at once.
+    /// Every place that becomes free is offered along the queue, so this also bounds what that costs.
+    pub queue_max: usize,
     /// How long a backend may be silent before the head of its answer, and a client in the
     /// middle of its request's body; 60 s by default.
     pub answer_timeout: Duration,
@@ -72,6 +83,8 @@ impl Default for Limits {
             target_bytes_max: 8 * 1024,
             head_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(2),
+            queue_timeout: Duration::from_secs(1),
+            queue_max: 1_024,
             answer_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(60),
             silence_timeout: Duration::from_secs(60 * 60),

@@ -5,7 +5,7 @@ mod health;
 mod limits;
 
 use std::net::SocketAddr;
-use std::num::{NonZeroU16, NonZeroUsize};
+use std::num::{NonZeroU16, NonZeroU32, NonZeroUsize};
 
 use anynode_core::balance::{
     AddressPrefix, BackendId, Balance, CookieAffinity, Duty, Ejection, Incarnation, SourceAffinity,
@@ -32,6 +32,13 @@ pub struct Backend {
     pub incarnation: Incarnation,
     /// Whether it gets new clients; [`Duty::Serving`] by default.
     pub duty: Duty,
+    /// The most requests in flight there at once, `None` for no bound, which is the default.
+    ///
+    /// A WebSocket counts while it is open.
+    /// A backend that has as many is full: new clients go to others, and its own wait for it as
+    /// [`Limits::queue_timeout`] says.
+    /// Every gateway counts for itself: several before one backend share what it can bear.
+    pub in_flight_max: Option<NonZeroU32>,
 }
 
 /// What keeps a client on one backend.
@@ -108,6 +115,7 @@ impl Backend {
             address,
             weight: NonZeroU16::MIN,
             duty: Duty::Serving,
+            in_flight_max: None,
         }
     }
 

@@ -91,4 +91,12 @@ pub(super) const GATEWAY: &[Plant] = &[
         checks: &["no_unsafe_method_and_no_body_is_sent_twice"],
         hang: Hang::Survives,
     },
+    Plant {
+        name: "full_ignored",
+        bug: "a backend gets more requests at a time than its bound",
+        package: "anynode-gateway",
+        target: &["--test", "wire"],
+        checks: &["never_more_requests_are_in_flight_at_a_backend_than_its_bound"],
+        hang: Hang::Survives,
+    },
 ];

@@ -17,7 +17,7 @@ use sha2::Sha256;
 use super::header::{is_name, values};
 use super::{CookieAffinity, Transport};
 use crate::balance::backend::Incarnation;
-use crate::balance::pool::{Choice, Duty};
+use crate::balance::pool::{Choice, Duty, Tenure};
 
 /// The most bytes of the cookie, its name and the `=` included.
 pub const COOKIE_BYTES_MAX: usize = 96;
@@ -164,10 +164,14 @@ impl AffinityCookies {
     /// Returns the `Set-Cookie` value for a response of the chosen backend, `None` if the client's cookie may stay.
     ///
     /// `pin` is what the client's valid cookie says.
+    /// One that was chosen for this [once](Choice::once) changes nothing.
     /// A client that stays gets its cookie again only when it was last sent an eighth of the idle time
     /// ago, and not from a backend that is draining: its affinity is to end.
     #[must_use]
     pub fn issue(&self, pin: Option<Pin>, choice: Choice, now: u64) -> Option<String> {
+        if choice.tenure() == Tenure::Once {
+            return None;
+        }
         let pin = pin.filter(|pin| pin.incarnation == choice.incarnation());
         let issued = match pin {
             None => now,

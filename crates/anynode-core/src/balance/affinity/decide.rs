@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Lookup, Pin, WhenGone};
 use crate::balance::pool::{Choice, Gone, Pool};
+use crate::balance::queue::{Patience, Want};
 
 /// Where a request goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +13,10 @@ pub enum Route {
     Pinned(Choice),
     /// To any backend.
     Balance,
+    /// To any backend this [once](Choice::once): its client's own is full and waiting is over.
+    Spill,
+    /// Into the queue for the backend its client belongs to, which is full.
+    Queue(Want),
     /// Nowhere: its client is to wait for its backend.
     Refuse,
 }
@@ -45,16 +50,23 @@ pub enum AffinityOutcome {
     Failing,
     /// The client's backend was chosen and could not be reached.
     Unreachable,
+    /// The client's backend was full, and its request was served by another this once.
+    Spilled,
+    /// The client's backend was full for too long, and its request was not served.
+    Full,
 }
 
 /// Decides where a request goes at `now` whose cookies say `lookup`.
 ///
 /// Whatever is wrong with a cookie itself, its request is balanced like that of a new client.
 /// A backend that drains keeps its clients.
+/// One that is full is waited for while there is `patience`, and afterwards the request goes elsewhere or
+/// is refused as `when_gone` says, but its client stays a client of that backend.
 pub fn decide(
     lookup: Lookup,
     pool: &mut Pool,
     when_gone: WhenGone,
+    patience: Patience,
     now: Duration,
 ) -> (Route, AffinityOutcome) {
     let Lookup::Valid(pin) = lookup else {
@@ -62,6 +74,14 @@ pub fn decide(
     };
     match pool.choose_pinned(pin.incarnation, now) {
         Ok(choice) => (Route::Pinned(choice), AffinityOutcome::Kept),
+        Err(Gone::Full) => match (patience, when_gone) {
+            (Patience::Left, _) => {
+                let want = Want::Client(pin.incarnation);
+                (Route::Queue(want), AffinityOutcome::Full)
+            }
+            (Patience::Over, WhenGone::Rebalance) => (Route::Spill, AffinityOutcome::Spilled),
+            (Patience::Over, WhenGone::Refuse) => (Route::Refuse, AffinityOutcome::Full),
+        },
         Err(gone) => (when_gone.route(), AffinityOutcome::broken(gone)),
     }
 }
@@ -94,7 +114,7 @@ impl WhenGone {
 
 impl AffinityOutcome {
     /// Every outcome, in the order of their declaration.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Absent,
         Self::Malformed,
         Self::UnknownKey,
@@ -108,6 +128,8 @@ impl AffinityOutcome {
         Self::Ejected,
         Self::Failing,
         Self::Unreachable,
+        Self::Spilled,
+        Self::Full,
     ];
 
     /// Returns its name in metrics.
@@ -127,6 +149,17 @@ impl AffinityOutcome {
             Self::Ejected => "ejected",
             Self::Failing => "failing",
             Self::Unreachable => "unreachable",
+            Self::Spilled => "spilled",
+            Self::Full => "full",
+        }
+    }
+
+    /// Returns the outcome when nobody could be chosen after all.
+    #[must_use]
+    pub fn unserved(self) -> Self {
+        match self {
+            Self::Spilled => Self::Full,
+            outcome => outcome,
         }
     }
 
@@ -149,6 +182,10 @@ impl AffinityOutcome {
             Gone::Down => Self::Down,
             Gone::Ejected => Self::Ejected,
             Gone::Failing => Self::Failing,
+            Gone::Full => Self::Full,
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,7 +38,7 @@ pub struct CookieAffinity {
     pub idle_max: Duration,
     /// How long a client stays on one backend, however much it is used; 30 days by default.
     pub life_max: Duration,
-    /// What happens when the backend is gone; [`WhenGone::Rebalance`] by default.
+    /// What happens when the backend is gone, or full for too long; [`WhenGone::Rebalance`] by default.
     pub when_gone: WhenGone,
     /// Whether clients come over TLS; [`Transport::Secure`] by default.
     pub transport: Transport,
@@ -48,6 +48,8 @@ pub struct CookieAffinity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum WhenGone {
     /// It goes to another backend, and the client stays there from then on.
+    ///
+    /// If its own is only full, another serves this one request, and the client keeps its cookie.
     #[default]
     Rebalance,
     /// It is answered 503 with `Retry-After`, and the client keeps its cookie.

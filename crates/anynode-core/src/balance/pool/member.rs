@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use super::{BackendState, Choice, Duty, Gone};
+use super::{BackendState, Choice, Duty, Gone, Tenure};
 use crate::balance::backend::{BackendId, Incarnation};
 use crate::balance::condition::Condition;
 use crate::balance::round_robin::Turn;
@@ -17,6 +17,8 @@ pub(super) struct Member {
     pub(super) condition: Condition,
     pub(super) turn: Turn,
     pub(super) in_flight: u32,
+    /// The largest number there is where there is no bound, so that choosing asks one question.
+    pub(super) in_flight_max: u32,
 }
 
 /// Who is a candidate in one walk over the pool.
@@ -46,12 +48,16 @@ impl Member {
             condition: Condition::default(),
             turn: Turn::new(weight),
             in_flight: 0,
+            in_flight_max: u32::MAX,
         }
     }
 
     pub(super) fn state(&self) -> BackendState {
         match self.duty {
-            Duty::Serving => self.condition.state(),
+            Duty::Serving => match self.condition.state() {
+                BackendState::Ready if !self.has_room() => BackendState::Full,
+                state => state,
+            },
             Duty::Draining => BackendState::Draining,
         }
     }
@@ -65,6 +71,11 @@ impl Member {
         }
     }
 
+    /// Tells whether it takes one more request.
+    pub(super) fn has_room(&self) -> bool {
+        self.in_flight < self.in_flight_max || cfg!(planted = "full_ignored")
+    }
+
     /// Notes that a request is sent here.
     pub(super) fn chosen(&mut self, now: Duration) -> Choice {
         self.in_flight = self.in_flight.saturating_add(1);
@@ -74,6 +85,7 @@ impl Member {
             duty: self.duty,
             chosen_at: now,
             chosen_as: self.condition.chosen(now),
+            tenure: Tenure::Lasting,
         }
     }
 

@@ -1,5 +1,6 @@
 //! What the pool promises, rule by rule.
 
+mod full;
 mod health;
 
 use super::*;

@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use proptest::prelude::*;
 
 use super::*;
-use crate::balance::affinity::{AffinityOutcome, KeyRing, Route, WhenGone, decide};
+use crate::balance::affinity::KeyRing;
 use crate::balance::backend::BackendId;
 use crate::balance::pool::{Pool, Rules};
 
@@ -241,74 +241,18 @@ fn rules_that_make_no_safe_cookie_are_refused() {
     assert_eq!(life, CookieRulesError::Time);
 }
 
-// === the table ===
-
-fn decided(pool: &mut Pool, when_gone: WhenGone) -> (bool, Route, AffinityOutcome) {
+#[test]
+fn a_choice_for_one_request_leaves_the_client_its_cookie() {
     let pin = Pin {
-        incarnation: Incarnation::new(101),
+        incarnation: Incarnation::new(999),
         issued: NOW,
         seen: NOW,
     };
-    let (route, outcome) = decide(Lookup::Valid(pin), pool, when_gone, Duration::ZERO);
-    (matches!(route, Route::Pinned(_)), route, outcome)
-}
-
-#[test]
-fn whatever_is_wrong_with_a_cookie_its_request_is_balanced_even_on_a_strict_route() {
-    for (lookup, outcome) in [
-        (Lookup::Absent, AffinityOutcome::Absent),
-        (Lookup::Malformed, AffinityOutcome::Malformed),
-        (Lookup::UnknownKey, AffinityOutcome::UnknownKey),
-        (Lookup::BadMac, AffinityOutcome::BadMac),
-        (Lookup::Future, AffinityOutcome::Future),
-        (Lookup::ExpiredIdle, AffinityOutcome::ExpiredIdle),
-        (Lookup::ExpiredLife, AffinityOutcome::ExpiredLife),
-    ] {
-        for when_gone in [WhenGone::Rebalance, WhenGone::Refuse] {
-            let decided = decide(lookup, &mut pool(), when_gone, Duration::ZERO);
-            assert_eq!(decided, (Route::Balance, outcome));
-        }
+    let cookies = cookies(&[1]);
+    for pin in [None, Some(pin)] {
+        assert!(cookies.issue(pin, choice(), NOW).is_some());
+        assert_eq!(cookies.issue(pin, choice().once(), NOW), None);
     }
-}
-
-#[test]
-fn a_client_of_a_backend_that_is_well_or_drains_stays() {
-    let mut pool = pool();
-    for when_gone in [WhenGone::Rebalance, WhenGone::Refuse] {
-        let (stays, _, outcome) = decided(&mut pool, when_gone);
-        assert_eq!((stays, outcome), (true, AffinityOutcome::Kept));
-        pool.drain(BackendId::new(1));
-    }
-}
-
-#[test]
-fn a_client_of_a_backend_that_is_gone_moves_or_waits_as_the_route_says() {
-    let mut unknown = pool();
-    unknown.remove(BackendId::new(1));
-    let mut down = pool();
-    let choice = down.choose(&[], Duration::ZERO).unwrap();
-    down.connect_failed(choice, Duration::ZERO);
-    for (mut pool, expected) in [
-        (unknown, AffinityOutcome::UnknownNode),
-        (down, AffinityOutcome::Down),
-    ] {
-        let (_, route, outcome) = decided(&mut pool, WhenGone::Rebalance);
-        assert_eq!((route, outcome), (Route::Balance, expected));
-        let (_, route, outcome) = decided(&mut pool, WhenGone::Refuse);
-        assert_eq!((route, outcome), (Route::Refuse, expected));
-    }
-}
-
-#[test]
-fn a_restarted_node_knows_no_client_of_its_predecessor() {
-    let mut pool = pool();
-    let restarted = Incarnation::named("n1", "second start");
-    assert_ne!(restarted, Incarnation::named("n1", "first start"));
-    pool.insert(BackendId::new(1), restarted, NonZeroU16::MIN)
-        .unwrap();
-    let (_, route, outcome) = decided(&mut pool, WhenGone::Rebalance);
-    let expected = (Route::Balance, AffinityOutcome::UnknownNode);
-    assert_eq!((route, outcome), expected);
 }
 
 proptest! {
