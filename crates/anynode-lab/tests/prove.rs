@@ -1,10 +1,16 @@
 //! The proofs at a hundredth of their size, with real processes.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+const LAB: &str = env!("CARGO_BIN_EXE_anynode-lab");
 
 /// Runs the program and answers what it printed, after it ended well.
 fn prove(arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_anynode-lab"))
+    let output = Command::new(LAB)
         .arg("prove")
         .args(arguments)
         .output()
@@ -75,6 +81,60 @@ fn a_summary_in_json_says_whether_the_claim_holds() {
     let summary: serde_json::Value = serde_json::from_str(last).expect("is JSON");
     assert_eq!(summary["holds"], true, "{summary}");
     assert_eq!(summary["found"]["strategy"], "central");
+}
+
+#[test]
+fn a_proof_of_nothing_is_a_mistake_of_who_asks_for_it() {
+    for mistake in [
+        "lost-sessions --users=0",
+        "lost-sessions --rate=0",
+        "lost-sessions --requests=0",
+        "lost-sessions --nodes=0",
+        "lost-sessions --nodes-between=65",
+        "lost-sessions --store=nothing",
+        "lost-updates --updates=0",
+        "risen-sessions --logouts=0",
+        "affinity-moves --clients=0",
+        "lost-updates-in-store --processes=0",
+        "lost-updates-in-store --updates=0",
+        "risen-sessions-in-store --races=0",
+    ] {
+        let row = mistake.split(' ');
+        let output = Command::new(LAB).arg("prove").args(row).output();
+        let output = output.expect("starts");
+        assert_eq!(output.status.code(), Some(2), "{mistake}: {output:?}");
+    }
+}
+
+#[test]
+fn a_proof_that_is_stopped_leaves_no_file_and_proves_nothing() {
+    for row in ["lost-sessions", "lost-updates-in-store"] {
+        let directory = tempfile::tempdir().expect("there is room");
+        let count = || std::fs::read_dir(&directory).expect("is there").count();
+        let mut lab = Command::new(LAB)
+            .args(["prove", row])
+            .env("TMPDIR", directory.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("starts");
+        wait_until("its files are there", || count() > 0);
+        let pid = i32::try_from(lab.id()).ok().and_then(Pid::from_raw);
+        kill_process(pid.expect("is a process"), Signal::INT).expect("it lives");
+        let status = lab.wait().expect("ends");
+        assert_eq!(status.code(), Some(1), "{row}");
+        assert_eq!(count(), 0, "{row}");
+    }
+}
+
+fn wait_until(what: &str, condition: impl Fn() -> bool) {
+    for _ in 0..1500 {
+        if condition() {
+            return;
+        }
+        sleep(Duration::from_millis(20));
+    }
+    panic!("waited in vain until {what}");
 }
 
 #[test]

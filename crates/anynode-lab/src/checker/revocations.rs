@@ -8,12 +8,16 @@ use super::mean;
 use super::sessions::Life;
 use crate::history::Kind;
 
+/// The status of an answer to a write whose session ended after it had been read: 409 Conflict.
+const ENDED_MEANWHILE: u16 = 409;
+
 /// What became of sessions that were ended.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Revocations {
     /// Sessions whose end was acknowledged.
     pub ended: usize,
-    /// Those that somebody wrote to while they were ended, who was refused.
+    /// Those that somebody wrote to while they were ended, who was told that the session had
+    /// ended meanwhile: the write reached the store too late.
     pub exposed: usize,
     /// Those that somebody asked for afterwards.
     pub asked_for: usize,
@@ -47,7 +51,9 @@ pub(super) fn check(lives: &[Life<'_>]) -> Revocations {
         let accepted = || afterwards().filter(|call| call.is_accepted());
         let mut late_writers = uses().filter(|call| {
             let meets_the_end = call.invoked < end.known && call.ended > end.asked;
-            call.kind == Kind::Visit && call.is_refused() && meets_the_end
+            // 401 says that the session was not even found: nothing was written late.
+            let came_late = call.is_refused() && call.status == Some(ENDED_MEANWHILE);
+            call.kind == Kind::Visit && came_late && meets_the_end
         });
         sum.ended += 1;
         sum.exposed += usize::from(late_writers.next().is_some());

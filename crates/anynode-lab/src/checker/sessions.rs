@@ -34,7 +34,8 @@ pub(super) struct End {
 pub struct Sessions {
     /// Sessions that were begun.
     pub begun: usize,
-    /// Those that were used before and after a fault began.
+    /// Those that a fault could have lost and that would have been seen: begun before it, and
+    /// used after it by a call whose answer tells whether the session is there.
     pub exposed: usize,
     /// Sessions that were refused although nobody had ended them, each counted once.
     pub lost: Vec<Loss>,
@@ -99,10 +100,9 @@ pub(super) fn lives_of(calls: &[Call]) -> Vec<Life<'_>> {
 }
 
 pub(super) fn check(lives: &[Life<'_>], incidents: &[Incident]) -> Sessions {
-    let faults: Vec<Duration> = incidents
+    let faults: Vec<&Incident> = incidents
         .iter()
         .filter(|incident| is_fault(&incident.what))
-        .map(|incident| incident.begun)
         .collect();
     Sessions {
         begun: lives.len(),
@@ -155,13 +155,21 @@ impl Life<'_> {
         })
     }
 
-    fn is_exposed(&self, faults: &[Duration]) -> bool {
-        let Some(last) = self.calls.last() else {
+    fn is_exposed(&self, faults: &[&Incident]) -> bool {
+        let until = self.end_asked.unwrap_or(Duration::MAX);
+        // A logout is answered alike whether there is a session or not.
+        let tells = |call: &&&Call| {
+            let is_answered = call.is_accepted() || call.is_refused();
+            is_answered && !call.revokes() && call.ended <= until
+        };
+        let telling = self.calls.iter().filter(tells);
+        let Some(last) = telling.map(|call| call.invoked).max() else {
             return false;
         };
-        let until = self.end_asked.unwrap_or(Duration::MAX).min(last.invoked);
-        let mut while_it_lived = faults.iter().filter(|begun| self.login.ended <= **begun);
-        while_it_lived.any(|begun| *begun <= until)
+        let mut while_it_lived = faults
+            .iter()
+            .filter(|fault| self.login.ended <= fault.begun);
+        while_it_lived.any(|fault| fault.ended <= last)
     }
 
     fn has_moved(&self) -> bool {

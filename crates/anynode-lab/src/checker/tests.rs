@@ -78,6 +78,18 @@ fn a_session_that_is_refused_unasked_is_lost_once() {
 }
 
 #[test]
+fn one_lost_session_among_ten_thousand_is_seen() {
+    let of = |user, call: Call| Call { user, ..call };
+    let mut calls = Vec::new();
+    for user in 0..10_000 {
+        calls.extend([of(user, login()), of(user, read(20, 25, 0))]);
+    }
+    assert_eq!(lost(&calls), 0);
+    calls.push(of(4711, with(Outcome::Refused, read(30, 35, 0))));
+    assert_eq!(lost(&calls), 1);
+}
+
+#[test]
 fn a_session_that_is_refused_after_its_end_was_asked_for_is_not_lost() {
     let refused = with(Outcome::Refused, read(20, 50, 0));
     for outcome in [Outcome::Ok, Outcome::Unknown] {
@@ -115,21 +127,40 @@ fn the_end_of_all_sessions_of_a_user_ends_those_begun_before() {
 
 #[test]
 fn a_session_is_exposed_by_a_fault_in_its_life_alone() {
-    let exposed = |begun: u64, what: What| {
-        let begun = Duration::from_millis(begun);
-        let incident = Incident {
-            begun,
-            ended: begun,
-            what,
-        };
-        checked_with(&[login(), read(20, 25, 0)], &[incident])
-            .sessions
-            .exposed
-    };
+    let exposed = |begun: u64, what: What| exposed_by(begun, what, &[read(20, 25, 0)]);
     assert_eq!(exposed(15, What::Deploy), 1);
     assert_eq!(exposed(15, What::Steady), 0);
     assert_eq!(exposed(5, What::Deploy), 0);
+    assert_eq!(exposed(19, What::Deploy), 0, "it was used while it went on");
     assert_eq!(exposed(30, What::Deploy), 0);
+}
+
+#[test]
+fn a_session_is_exposed_only_if_its_loss_would_have_been_seen() {
+    let exposed = |calls: &[Call]| exposed_by(15, What::Deploy, calls);
+    let logout = call(Kind::Logout, 30, 40);
+    assert_eq!(exposed(&[read(20, 25, 0), logout.clone()]), 1);
+    assert_eq!(
+        exposed(std::slice::from_ref(&logout)),
+        0,
+        "it ends well either way"
+    );
+    assert_eq!(exposed(&[logout, read(45, 50, 0)]), 0, "it had been ended");
+    let unanswered = |outcome| with(outcome, read(20, 25, 0));
+    assert_eq!(exposed(&[unanswered(Outcome::Refused)]), 1);
+    assert_eq!(exposed(&[unanswered(Outcome::Failed)]), 0);
+    assert_eq!(exposed(&[unanswered(Outcome::Unknown)]), 0);
+}
+
+/// How many sessions a fault of two milliseconds exposes.
+fn exposed_by(begun: u64, what: What, calls: &[Call]) -> usize {
+    let fault = Incident {
+        begun: Duration::from_millis(begun),
+        ended: Duration::from_millis(begun + 2),
+        what,
+    };
+    let calls = [&[login()], calls].concat();
+    checked_with(&calls, &[fault]).sessions.exposed
 }
 
 #[test]
@@ -255,7 +286,11 @@ fn a_session_of_the_user_is_risen_after_the_end_of_all() {
 #[test]
 fn a_writer_that_comes_too_late_exposes_an_end() {
     let logout = call(Kind::Logout, 20, 30);
-    let writer = |invoked| with(Outcome::Refused, visit(invoked, 35, 0));
+    let told = |status, invoked| Call {
+        status: Some(status),
+        ..with(Outcome::Refused, visit(invoked, 35, 0))
+    };
+    let writer = |invoked| told(409, invoked);
     let exposed = |writer| {
         checked(&[login(), logout.clone(), writer])
             .revocations
@@ -263,6 +298,7 @@ fn a_writer_that_comes_too_late_exposes_an_end() {
     };
     assert_eq!(exposed(writer(15)), 1);
     assert_eq!(exposed(writer(31)), 0);
+    assert_eq!(exposed(told(401, 15)), 0, "it wrote nothing");
     assert_eq!(exposed(visit(15, 35, 1)), 0);
 }
 

@@ -11,7 +11,7 @@ use anynode_core::balance::{BackendId, Incarnation, Pool, Rules, Source, SourceA
 use serde::Serialize;
 use tokio::task::JoinSet;
 
-use super::frame::{Finding, Format, short_of};
+use super::frame::{self, Finding, Format, at_least_one, short_of};
 use crate::fleet::{Fleet, Plan, Strategy};
 use crate::user::{NODE, address_of};
 use crate::wire;
@@ -33,7 +33,7 @@ const REMAINDER_PERCENT_LEAST: usize = 85;
 #[derive(Clone, Debug, clap::Args)]
 pub struct AffinityMoves {
     /// Clients that ask a real gateway [default: 2000; with --quick 500]
-    #[arg(long)]
+    #[arg(long, value_parser = at_least_one::<u32>)]
     pub clients: Option<u32>,
     /// Take some seconds
     #[arg(long)]
@@ -79,13 +79,10 @@ impl AffinityMoves {
     /// When the fleet cannot be started, asked or stopped.
     pub fn prove(&self) -> Result<AffinityMovesFinding, Error> {
         let clients = self.clients.unwrap_or(if self.quick { 500 } else { 2_000 });
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()?;
         Ok(AffinityMovesFinding {
             by_rule: Moves::between(&by_rule(10)?, &by_rule(11)?, "n11"),
             by_remainder: Moves::between(&by_remainder(10), &by_remainder(11), "n11"),
-            through_gateway: runtime.block_on(through_gateway(clients))?,
+            through_gateway: frame::run(through_gateway(clients))?,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context, Error, bail};
@@ -9,8 +10,9 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 use serde_json::json;
 use tokio::runtime::Builder;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::fleet::{Plan, Strategy};
+use crate::fleet::{NODES_MAX, Plan, Strategy};
 use crate::history::Call;
 
 /// The terms on which a row is proved.
@@ -23,7 +25,7 @@ pub struct Terms {
     #[arg(long)]
     pub seed: Option<u64>,
     /// The store of `central`: its URL, or `sqlite` for a new file, which is the default
-    #[arg(long, value_name = "URL|KIND")]
+    #[arg(long, value_name = "URL|KIND", value_parser = store)]
     pub store: Option<String>,
     /// How users are kept logged in. Only `central` claims to lose nothing; for the others the
     /// loss is printed, and it is a failure if there is none where there must be
@@ -111,6 +113,79 @@ pub(crate) fn url_of(store: Option<&str>) -> Result<Option<String>, Error> {
     }
 }
 
+/// Runs a row until it ends or a signal asks to stop: then it is dropped, and with it go its
+/// processes and its files.
+pub(super) fn run<T>(row: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let runtime = Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.context("a runtime cannot be started")?;
+    runtime.block_on(async {
+        let stop = StopSignals::catch()?;
+        tokio::select! {
+            found = row => found,
+            () = stop.next() => bail!(STOPPED),
+        }
+    })
+}
+
+/// What is said when a signal ended a proof.
+pub(super) const STOPPED: &str = "stopped before its end, as a signal asked; nothing is proved";
+
+/// Ctrl-C, what `kill` sends, and the end of the terminal.
+#[derive(Debug)]
+pub(super) struct StopSignals([Signal; 3]);
+
+impl StopSignals {
+    /// Catches them from now on, so that none of them ends the program before its files are gone.
+    pub(super) fn catch() -> Result<Self, Error> {
+        let catch = |kind| signal(kind).context("signals cannot be caught");
+        Ok(Self([
+            catch(SignalKind::interrupt())?,
+            catch(SignalKind::terminate())?,
+            catch(SignalKind::hangup())?,
+        ]))
+    }
+
+    /// Waits for the first.
+    pub(super) async fn next(self) {
+        let Self([mut interrupt, mut terminate, mut hangup]) = self;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}
+
+/// Reads a number of things to do or to have: a proof without them would prove nothing, or
+/// never end.
+pub(super) fn at_least_one<N>(text: &str) -> Result<N, String>
+where
+    N: FromStr<Err: fmt::Display> + PartialOrd + From<u8>,
+{
+    let number: N = text.parse().map_err(|error: N::Err| error.to_string())?;
+    if number < N::from(1) {
+        return Err("it has to be 1 at least".to_owned());
+    }
+    Ok(number)
+}
+
+/// Reads how many nodes a fleet has.
+pub(super) fn nodes(text: &str) -> Result<usize, String> {
+    let nodes = at_least_one(text)?;
+    if nodes > NODES_MAX {
+        return Err(format!("one machine has {NODES_MAX} at most"));
+    }
+    Ok(nodes)
+}
+
+/// Reads the store of a proof.
+fn store(text: &str) -> Result<String, &'static str> {
+    if text != "sqlite" && !text.contains(':') {
+        return Err("no store of this kind can be started here; name a URL, or `sqlite`");
+    }
+    Ok(text.to_owned())
+}
+
 /// The sentences beside what does not hold.
 pub(super) fn short_of(conditions: &[(bool, &str)]) -> Vec<String> {
     let broken = conditions.iter().filter(|(holds, _)| !holds);
@@ -152,10 +227,7 @@ impl Terms {
 
     /// Runs the row; processes and users are waited for on a few threads.
     pub(super) fn run<T>(&self, row: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let runtime = Builder::new_multi_thread().enable_all().build();
-        runtime
-            .context("a runtime cannot be started")?
-            .block_on(row)
+        run(row)
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Error;
 use serde::Serialize;
 
-use super::frame::{Claim, Finding, Latency, Terms, short_of};
+use super::frame::{Claim, Finding, Latency, Terms, at_least_one, nodes, short_of};
 use crate::checker::{self, Verdict};
 use crate::fleet::Strategy;
 use crate::history::{History, What};
@@ -15,6 +15,10 @@ use crate::user::{Load, Mix};
 
 /// The lowest share of sessions that have to be used before and after a fault.
 const EXPOSED_PERCENT: usize = 50;
+
+/// The highest share of all requests that may fail, those that may not be repeated included: a
+/// kill ends what is under way, and more than that is another fault.
+const FAILED_PERCENT_MAX: usize = 5;
 
 /// Users who shop while a node is killed every few seconds, and while nodes are added and taken
 /// away again: a session that was begun and not ended is accepted, and what may be repeated
@@ -25,19 +29,19 @@ pub struct LostSessions {
     #[command(flatten)]
     pub terms: Terms,
     /// Users [default: 2000; with --quick 200]
-    #[arg(long)]
+    #[arg(long, value_parser = at_least_one::<u32>)]
     pub users: Option<u32>,
     /// Requests to make at least [default: 200000; with --quick 8000]
-    #[arg(long)]
+    #[arg(long, value_parser = at_least_one::<usize>)]
     pub requests: Option<usize>,
     /// Requests per second, of all users together [default: 2000; with --quick 800]
-    #[arg(long)]
+    #[arg(long, value_parser = at_least_one::<u32>)]
     pub rate: Option<u32>,
     /// Nodes at first and in the end
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 3, value_parser = nodes)]
     pub nodes: usize,
     /// Nodes in between
-    #[arg(long, default_value_t = 13)]
+    #[arg(long, default_value_t = 13, value_parser = nodes)]
     pub nodes_between: usize,
     /// Let every client change its address once, and do nothing to the nodes
     #[arg(long)]
@@ -191,6 +195,7 @@ impl Finding for LostSessionsFinding {
             revocations,
         } = &self.verdict;
         let is_exposed = sessions.exposed * 100 >= sessions.begun * EXPOSED_PERCENT;
+        let is_answered = requests.failed * 100 <= requests.all * FAILED_PERCENT_MAX;
         let mut conditions = vec![
             (requests.all >= self.requests_asked, "too few requests"),
             (self.kills >= self.kills_asked, "too few kills"),
@@ -206,6 +211,8 @@ impl Finding for LostSessionsFinding {
         ];
         match self.claim {
             Claim::NoLoss => conditions.extend([
+                (sessions.begun > 0, "no session was begun"),
+                (is_answered, "too many requests failed"),
                 (
                     is_exposed || self.kills_asked == 0,
                     "too few sessions were used across a fault",
@@ -248,12 +255,15 @@ impl fmt::Display for LostSessionsFinding {
         }
         write!(
             f,
-            "{} sessions ({} exposed): {} lost; {} of {} idempotent requests failed; ",
+            "{} sessions ({} exposed): {} lost; {} of {} idempotent requests failed, \
+             {} of {} others; ",
             sessions.begun,
             sessions.exposed,
             sessions.lost.len(),
             requests.idempotent_failed,
             requests.idempotent,
+            requests.failed - requests.idempotent_failed,
+            requests.all - requests.idempotent,
         )?;
         write!(
             f,
@@ -268,3 +278,6 @@ impl fmt::Display for LostSessionsFinding {
         write!(f, "{}; seed {}", self.latency, self.seed)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Error;
 use serde::Serialize;
 
-use super::frame::{Claim, Finding, Latency, Terms, short_of};
+use super::frame::{Claim, Finding, Latency, Terms, at_least_one, nodes, short_of};
 use crate::checker::{self, Verdict};
 use crate::fleet::Strategy;
 use crate::history::{Kind, What};
@@ -24,19 +24,19 @@ pub struct LostUpdates {
     #[command(flatten)]
     pub terms: Terms,
     /// Acknowledged updates to make at least [default: 50000; with --quick 4000]
-    #[arg(long)]
+    #[arg(long, value_parser = at_least_one::<u64>)]
     pub updates: Option<u64>,
     /// Users, each with one session
-    #[arg(long, default_value_t = 40)]
+    #[arg(long, default_value_t = 40, value_parser = at_least_one::<u32>)]
     pub users: u32,
     /// Tabs of each user, which count at the same moment
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 4, value_parser = at_least_one::<u8>)]
     pub tabs: u8,
     /// Requests per second, of all tabs together [default: 1000; with --quick 600]
-    #[arg(long)]
+    #[arg(long, value_parser = at_least_one::<u32>)]
     pub rate: Option<u32>,
     /// Nodes
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 3, value_parser = nodes)]
     pub nodes: usize,
 }
 

@@ -10,6 +10,6 @@ pub mod lost_updates;
 pub mod risen_sessions;
 pub mod store;
 
-use self::frame::short_of;
 pub(crate) use self::frame::url_of;
 pub use self::frame::{Finding, Format, Terms, report};
+use self::frame::{STOPPED, StopSignals, at_least_one, short_of};

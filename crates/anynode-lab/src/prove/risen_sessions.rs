@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Error;
 use serde::Serialize;
 
-use super::frame::{Claim, Finding, Latency, Terms, short_of};
+use super::frame::{Claim, Finding, Latency, Terms, at_least_one, nodes, short_of};
 use crate::checker::{self, Verdict};
 use crate::fleet::Strategy;
 use crate::history::Kind;
@@ -24,16 +24,16 @@ pub struct RisenSessions {
     #[command(flatten)]
     pub terms: Terms,
     /// Logouts to make at least [default: 5000; with --quick 300]
-    #[arg(long)]
+    #[arg(long, value_parser = at_least_one::<usize>)]
     pub logouts: Option<usize>,
     /// Users
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 200, value_parser = at_least_one::<u32>)]
     pub users: u32,
     /// Requests per second, of all tabs together [default: 1200; with --quick 600]
-    #[arg(long)]
+    #[arg(long, value_parser = at_least_one::<u32>)]
     pub rate: Option<u32>,
     /// Nodes
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 3, value_parser = nodes)]
     pub nodes: usize,
 }
 

@@ -16,7 +16,7 @@ use self::ledger::Ledger;
 pub use self::updater::Updater;
 use super::{Ground, child::Part, random};
 use crate::clock::boot_time;
-use crate::prove::{Finding, short_of};
+use crate::prove::{Finding, at_least_one, short_of};
 
 /// Processes whose writers each count up a number of their own in sessions that they share.
 ///
@@ -29,16 +29,16 @@ pub struct LostUpdates {
     #[arg(long)]
     pub store: Option<String>,
     /// Acknowledged updates to make
-    #[arg(long, default_value_t = 100_000)]
+    #[arg(long, default_value_t = 100_000, value_parser = at_least_one::<u64>)]
     pub updates: u64,
     /// Processes that write at once
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 3, value_parser = at_least_one::<usize>)]
     pub processes: usize,
     /// Writers of each session, spread over the processes
-    #[arg(long, default_value_t = 64)]
+    #[arg(long, default_value_t = 64, value_parser = at_least_one::<usize>)]
     pub writers: usize,
     /// Sessions; more of them keep more writers from waiting for their turn, so more meet
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 8, value_parser = at_least_one::<usize>)]
     pub sessions: usize,
     /// How many times a process is killed and replaced
     #[arg(long, default_value_t = 10)]

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 pub use self::racer::Racer;
 use super::{Ground, child::Part, random};
-use crate::prove::{Finding, short_of};
+use crate::prove::{Finding, at_least_one, short_of};
 
 /// Races between a revocation in one process and a writer in another that does not give up
 /// before it is told that the session is gone.
@@ -28,7 +28,7 @@ pub struct RisenSessions {
     #[arg(long)]
     pub store: Option<String>,
     /// Exposed races: the writer reached the store after the revocation
-    #[arg(long, default_value_t = 100_000)]
+    #[arg(long, default_value_t = 100_000, value_parser = at_least_one::<u64>)]
     pub races: u64,
     /// The program whose children race; this one by default
     #[arg(long, hide = true)]
