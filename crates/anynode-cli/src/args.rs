@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
 pub(crate) use self::gateway::{Config, ConfigCheck, Gateway, Until};
 pub(crate) use self::sessions::{
-    ID_CHARS, List, Place, Revoke, RevokeUser, Sessions, Show, Users, handles_last,
+    ID_CHARS, List, Place, Revoke, RevokeUser, Sessions, Show, Users, handles_last, without_secrets,
 };
 
 /// The session tier of a horizontally scaled web application: any node can serve any request.

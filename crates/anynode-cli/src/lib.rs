@@ -65,11 +65,17 @@ use self::print::NobodyReads;
 /// anynode_cli::run(["anynode".into(), "--help".into()]);
 /// ```
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args::handles_last(arguments)) {
+    let arguments = args::handles_last(arguments);
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => {
             // Nobody may be reading; the exit code says the same.
-            let _ = error.print();
+            let _ = if error.use_stderr() {
+                let said = args::without_secrets(&error.to_string(), &arguments);
+                write!(io::stderr(), "{said}")
+            } else {
+                error.print()
+            };
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1));
         }
     };

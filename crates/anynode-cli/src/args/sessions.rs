@@ -104,6 +104,22 @@ pub(crate) fn handles_last(arguments: impl IntoIterator<Item = OsString>) -> Vec
     arguments
 }
 
+/// A message about these arguments that repeats no session id and no URL with a password: clap
+/// repeats what it did not expect.
+pub(crate) fn without_secrets(message: &str, arguments: &[OsString]) -> String {
+    let texts = arguments.iter().filter_map(|argument| argument.to_str());
+    let parts = texts.flat_map(|text| [Some(text), text.split_once('=').map(|(_, value)| value)]);
+    let secrets = parts.flatten().filter(|text| is_secret(text));
+    secrets.fold(message.to_owned(), |message, secret| {
+        message.replace(secret, "(not repeated: it may be a secret)")
+    })
+}
+
+fn is_secret(text: &str) -> bool {
+    let is_id = text.len() == ID_CHARS && is_like_a_handle(OsStr::new(text));
+    is_id || (text.contains("://") && text.contains('@'))
+}
+
 fn begins_like_a_flag(argument: &OsStr) -> bool {
     is_like_a_handle(argument) && argument.as_encoded_bytes().starts_with(b"-")
 }
@@ -177,6 +193,21 @@ mod tests {
         let arguments = arguments.split(' ').map(OsString::from);
         let ordered = handles_last(arguments).join(OsStr::new(" "));
         assert_eq!(ordered, expected);
+    }
+
+    #[test]
+    fn a_message_repeats_what_was_typed_unless_it_is_a_secret() {
+        let id = "aW8Qb0fCTq2kYx3Jv5n1RgaW8Qb0fCTq2kYx3Jv5n1R";
+        let said = |argument: &str| {
+            let message = format!("unexpected argument '{argument}' found");
+            without_secrets(&message, &["anynode".into(), argument.into()])
+        };
+        assert_eq!(said("--usr"), "unexpected argument '--usr' found");
+        for secret in [id, &format!("--id={id}"), "redis://:hunter2@host"] {
+            let said = said(secret);
+            assert!(said.contains("not repeated"), "{said}");
+            assert!(!said.contains(id) && !said.contains("hunter2"), "{said}");
+        }
     }
 
     #[test]

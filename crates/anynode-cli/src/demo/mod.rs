@@ -1,7 +1,7 @@
 //! What the nodes of `anynode up` and their parent tell each other over the pipes they share.
 //!
 //! The parent writes the list of nodes to each node's stdin, one line of JSON whenever it changes; a node writes
-//! `kill n2` to its stdout when somebody pressed that button. Only nodes that were started with `--demo` do.
+//! `kill n2 4711` to its stdout when somebody pressed that button. Only nodes that were started with `--demo` do.
 
 mod panel;
 
@@ -72,7 +72,7 @@ impl Siblings {
             // It may be this very node.
             sleep(LAST_WORDS).await;
             // A parent that has gone takes its nodes along.
-            let _ = print(&request(&victim.name));
+            let _ = print(&request(&victim));
         });
         true
     }
@@ -91,13 +91,15 @@ pub(crate) fn announcement(nodes: &[Sibling]) -> String {
     line
 }
 
-fn request(name: &str) -> String {
-    format!("kill {name}\n")
+/// It names the process as well: when the parent hears it, a successor may bear the name.
+fn request(victim: &Sibling) -> String {
+    format!("kill {} {}\n", victim.name, victim.pid)
 }
 
-/// The name of the node that a line of a node asks to be killed.
-pub(crate) fn requested(line: &str) -> Option<&str> {
-    line.trim_end().strip_prefix("kill ")
+/// The name and the process id of the node that a line of a node asks to be killed.
+pub(crate) fn requested(line: &str) -> Option<(&str, u32)> {
+    let (name, pid) = line.trim_end().strip_prefix("kill ")?.split_once(' ')?;
+    Some((name, pid.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -126,8 +128,16 @@ mod tests {
 
     #[test]
     fn a_request_names_its_node_and_other_lines_ask_for_nothing() {
-        assert_eq!(requested(&request("n2")), Some("n2"));
-        for line in ["", "\n", "n2", "kill", "{\"address\":\"127.0.0.1:1\"}"] {
+        assert_eq!(requested(&request(&sibling("n2"))), Some(("n2", 7)));
+        for line in [
+            "",
+            "\n",
+            "n2",
+            "kill",
+            "kill n2",
+            "kill n2 x",
+            "{\"address\":\"127.0.0.1:1\"}",
+        ] {
             assert_eq!(requested(line), None, "{line:?}");
         }
     }

@@ -155,7 +155,12 @@ fn user(text: &str, place: &str) -> Result<UserId, Misuse> {
 }
 
 fn failed(error: SessionError) -> Error {
-    Error::new(error).context("the session store does not do it")
+    let error = match error {
+        // Its own sentence repeats that of the store.
+        SessionError::Store(error) => Error::new(error),
+        other => Error::new(other),
+    };
+    error.context("the session store does not do it")
 }
 
 #[cfg(test)]

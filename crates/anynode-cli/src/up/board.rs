@@ -17,14 +17,17 @@ const KILLS_WAITING_MAX: usize = 16;
 #[derive(Clone, Debug)]
 pub(super) struct Board {
     nodes: watch::Sender<Vec<Sibling>>,
-    kills: broadcast::Sender<String>,
+    kills: broadcast::Sender<Victim>,
 }
+
+/// The node that is to be killed: its name, and its process.
+type Victim = (String, u32);
 
 /// Requests to kill one node.
 #[derive(Debug)]
 pub(super) struct Kills {
-    name: String,
-    requests: broadcast::Receiver<String>,
+    victim: Victim,
+    requests: broadcast::Receiver<Victim>,
 }
 
 // === impl Board ===
@@ -62,10 +65,13 @@ impl Board {
         });
     }
 
-    /// Requests from now on; one that was meant for a predecessor is not among them.
-    pub(super) fn kills(&self, name: String) -> Kills {
-        let requests = self.kills.subscribe();
-        Kills { name, requests }
+    /// Requests from now on to kill this process; one that was meant for its predecessor is not
+    /// among them.
+    pub(super) fn kills(&self, name: String, pid: u32) -> Kills {
+        Kills {
+            victim: (name, pid),
+            requests: self.kills.subscribe(),
+        }
     }
 
     /// Talks with a node until it ends or its pipes are dropped with this future.
@@ -94,9 +100,9 @@ impl Board {
             if !matches!(limited.read_line(&mut line).await, Ok(1..)) {
                 return;
             }
-            if let Some(name) = demo::requested(&line) {
+            if let Some((name, pid)) = demo::requested(&line) {
                 // Without a keeper the fleet is stopping, and the node with it.
-                let _ = self.kills.send(name.to_owned());
+                let _ = self.kills.send((name.to_owned(), pid));
             }
         }
     }
@@ -109,11 +115,33 @@ impl Kills {
     pub(super) async fn next(&mut self) {
         loop {
             match self.requests.recv().await {
-                Ok(name) if name == self.name => return,
+                Ok(victim) if victim == self.victim => return,
                 Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
                 // The board is gone, and nobody can ask any more.
                 Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_that_was_meant_for_a_predecessor_kills_nobody() {
+        let board = Board::new();
+        let mut kills = board.kills("n1".to_owned(), 8);
+        for victim in [("n1", 7), ("n2", 8)] {
+            let (name, pid) = victim;
+            board.kills.send((name.to_owned(), pid)).unwrap();
+        }
+        assert!(timeout(Duration::ZERO, kills.next()).await.is_err());
+        board.kills.send(("n1".to_owned(), 8)).unwrap();
+        kills.next().await;
     }
 }

@@ -71,7 +71,7 @@ impl Keeper {
 
     /// Waits until the node has ended, by itself or because somebody asked for it to be killed.
     async fn ended(&mut self, child: &mut Child) -> io::Result<ExitStatus> {
-        let mut kills = self.board.kills(child.name());
+        let mut kills = self.board.kills(child.name(), child.pid());
         let mut sound = pin!(sleep(SOUND_AFTER));
         loop {
             tokio::select! {

@@ -89,6 +89,20 @@ async fn the_sessions_of_a_user_are_listed_without_what_opens_them() {
 }
 
 #[tokio::test]
+async fn a_session_id_in_the_wrong_place_is_not_repeated() {
+    let id = "aW8Qb0fCTq2kYx3Jv5n1RgaW8Qb0fCTq2kYx3Jv5n1R";
+    for words in [
+        &["sessions", "list"][..],
+        &["sessions"],
+        &["users", "revoke", "ada"],
+        &[],
+    ] {
+        let said = check(&[words, &[id]].concat(), 2).await;
+        assert!(!said.stderr.contains(id), "{said:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_user_without_sessions_is_no_failure() {
     let world = World::start().await;
     assert!(world.sessions_of("nobody").await.is_empty());
