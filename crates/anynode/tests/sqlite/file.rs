@@ -40,6 +40,12 @@ async fn a_tool_finds_a_store_and_makes_none() {
     let error = store::open_existing(&format!("sqlite:{directory}")).await;
     assert_eq!(error.expect_err("a directory").kind(), ErrorKind::Config);
 
+    std::fs::write(scene.path(), "").expect("is written");
+    let error = store::open_existing(&url).await.expect_err("empty");
+    assert_eq!(error.kind(), ErrorKind::Config);
+    let length = scene.path().metadata().expect("is there").len();
+    assert_eq!(length, 0, "nothing was made in it");
+
     let live = created(&scene.store(), &draft_of("ada")).await;
     store::open_existing(&url).await.expect("is there");
     let found = scene.options().with_existing_file().open(scene.path());

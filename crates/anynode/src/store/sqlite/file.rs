@@ -66,6 +66,9 @@ impl File {
             .map_err(|fault| fault.open_error())?;
         let standing = retrying(until, || schema::standing(&db))?;
         judge(standing)?;
+        if standing == Standing::Behind(0) && missing == Missing::Refuse {
+            return Err(refused("the file is empty, and no store was made in it"));
+        }
         let journal = retrying(until, || {
             let mode = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
             Ok::<String, Fault>(mode)
