@@ -12,7 +12,7 @@ mod table;
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{self, Command};
 
 use anyhow::{Context, Error};
 
@@ -23,6 +23,10 @@ use apt::Apt;
 use run::said_by;
 use script::{MARK, Surroundings};
 use table::{PYTHON, TOOLS, Tool};
+
+/// How the names of what a run downloads and unpacks begin; its process id follows.
+const APT: &str = "apt-";
+const TREE: &str = "new-";
 
 /// The names of the tools, in the order in which they are brought.
 pub(crate) fn tool_names() -> Vec<&'static str> {
@@ -109,8 +113,29 @@ impl Place {
         self.root.join("bin").join(program)
     }
 
+    /// What this run downloads. The name is its own: a program that a killed run had started
+    /// may still be writing to the one of that run.
     fn apt(&self) -> PathBuf {
-        self.root.join("apt")
+        self.root.join(format!("{APT}{}", process::id()))
+    }
+
+    /// What this run unpacks, under a name of its own as well.
+    fn tree(&self) -> PathBuf {
+        self.root.join(format!("{TREE}{}", process::id()))
+    }
+
+    /// Removes what runs left behind that were killed; the lock says that none is under way.
+    fn remove_remains(&self) -> Result<(), Error> {
+        for entry in fs::read_dir(&self.root)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if name.starts_with(APT) || name.starts_with(TREE) {
+                // Where somebody still writes something stays, until the next time.
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
+        Ok(())
     }
 
     /// Keeps a second run out until the file is dropped.
@@ -141,13 +166,12 @@ impl Place {
 
     /// Unpacks the tool beside its place, moves it there in one step and writes its scripts.
     fn fetch(&self, tool: &Tool, apt: &mut Option<Apt>) -> Result<(), Error> {
-        let home = self.home_of(tool);
-        let tree = self.root.join("new");
+        if apt.is_none() {
+            self.remove_remains()?;
+        }
+        let tree = self.tree();
         remove_if_there(&tree)?;
         fs::create_dir_all(&tree)?;
-        if apt.is_none() {
-            remove_if_there(&self.apt())?;
-        }
         let apt = match apt {
             Some(apt) => apt,
             none => none.insert(Apt::open(&self.apt())?),
@@ -157,11 +181,16 @@ impl Place {
             self.unpack_wheels(tool.wheels, &tree.join("wheels"))?;
             versions.extend(tool.wheels.iter().map(|&wheel| wheel.to_owned()));
         }
-        let surroundings = Surroundings::of(&tree, &home)?;
-        let stamp = format!("{}\n{}\n", recipe(tool, &home), versions.join("\n"));
-        fs::write(tree.join("stamp"), stamp)?;
+        self.settle(tool, &tree, &versions)
+    }
+
+    /// Moves an unpacked tool to its place and writes its scripts. The stamp is last, so that a
+    /// run that ends on the way has brought nothing.
+    fn settle(&self, tool: &Tool, tree: &Path, versions: &[String]) -> Result<(), Error> {
+        let home = self.home_of(tool);
+        let surroundings = Surroundings::of(tree, &home)?;
         remove_if_there(&home)?;
-        fs::rename(&tree, &home)?;
+        fs::rename(tree, &home)?;
         for program in tool.programs {
             let script = self.script_of(program.name);
             let new = script.with_extension("new");
@@ -171,7 +200,8 @@ impl Place {
                 .with_context(|| format!("what was unpacked of `{}` does not run", program.name))?;
             fs::rename(&new, &script)?;
         }
-        Ok(())
+        let stamp = format!("{}\n{}\n", recipe(tool, &home), versions.join("\n"));
+        fs::write(home.join("stamp"), stamp).context("the stamp cannot be written")
     }
 
     fn unpack_wheels(&self, wheels: &[&str], target: &Path) -> Result<(), Error> {

@@ -63,6 +63,35 @@ fn a_program_put_there_by_hand_is_left_alone() {
 }
 
 #[test]
+fn a_tool_that_does_not_run_was_not_brought_though_an_older_one_had_been() {
+    let place = place("broken");
+    let tool = tool("nginx");
+    write_scripts(&place, tool, MARK);
+    write_stamp(&place, tool, "an older recipe");
+    let tree = place.root.join("new");
+    fs::create_dir_all(&tree).unwrap();
+    let error = place.settle(tool, &tree, &[]).unwrap_err();
+    assert!(error.to_string().contains("does not run"), "{error:#}");
+    assert!(!place.has(tool), "it would be taken for brought");
+    fs::remove_dir_all(&place.root).unwrap();
+}
+
+#[test]
+fn what_a_killed_run_left_is_removed_and_never_used_again() {
+    let place = place("killed");
+    let theirs = [place.root.join("apt-0"), place.root.join("new-0")];
+    for path in &theirs {
+        fs::create_dir_all(path.join("partial")).unwrap();
+    }
+    write_stamp(&place, tool("nginx"), "any");
+    place.remove_remains().unwrap();
+    assert!(theirs.iter().all(|path| !path.exists()));
+    assert!(place.home_of(tool("nginx")).exists(), "tools stay");
+    assert!(!theirs.contains(&place.apt()) && !theirs.contains(&place.tree()));
+    fs::remove_dir_all(&place.root).unwrap();
+}
+
+#[test]
 fn an_unknown_tool_is_unusable() {
     assert_eq!(run(&["ngnix".to_owned()]).unwrap(), Outcome::Unusable);
 }
