@@ -42,6 +42,7 @@ pub(super) fn shop(
     sessions: &[SessionInfo],
 ) -> String {
     let chip = |node: &String| fill(include_str!("html/chip.html"), &[("node", node)]);
+    let sessions: String = sessions.iter().map(rows::session).collect();
     let add = |item| fill(include_str!("html/add.html"), &[("item", &item)]);
     fill(
         include_str!("html/shop.html"),
@@ -54,10 +55,7 @@ pub(super) fn shop(
             ("cart_count", &cart.len()),
             ("cart", &rows::cart(cart)),
             ("shelf", &ITEMS.map(add).concat()),
-            (
-                "sessions",
-                &sessions.iter().map(rows::session).collect::<String>(),
-            ),
+            ("sessions", &sessions),
         ],
     )
 }
