@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::num::NonZeroU32;
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
@@ -85,6 +86,9 @@ fn the_examples_in_comments_can_be_used() {
     let cookie = config(cookie.replace("kind = \"none\"       #", "kind = \"cookie\" #"));
     assert!(matches!(cookie.gateway.affinity, Affinity::Cookie(_)));
     assert_eq!(cookie.gateway.limits, anynode_gateway::Limits::default());
+    let bound = cookie.gateway.backends[0].in_flight_max;
+    assert_eq!(bound.map(NonZeroU32::get), Some(256));
+    assert_eq!(cookie.gateway.backends[1].in_flight_max, None);
 
     let source = uncommented(|of| of.starts_with("prefix_"));
     let source = config(source.replace("kind = \"none\"       #", "kind = \"source\" #"));

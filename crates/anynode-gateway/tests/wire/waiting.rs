@@ -12,10 +12,13 @@ use crate::slow::{Slow, Watched};
 use crate::streams::{echo, handshake};
 use crate::world::{Answer, Client, Node, config, until, within};
 
-/// A gateway with one backend, which keeps the one request that it takes, and these that wait, in this order.
+/// A gateway with one backend, which keeps the one request that it takes, and these that wait, in this order;
+/// no more than these may wait.
 async fn queue_of(paths: &[&str]) -> (Slow, Watched, JoinHandle<Answer>, Vec<JoinHandle<Answer>>) {
     let slow = Slow::named("slow").await;
-    let watched = Watched::start(bounded(config(&[&slow.node]), 1));
+    let mut config = bounded(config(&[&slow.node]), 1);
+    config.limits.queue_max = paths.len();
+    let watched = Watched::start(config);
     let first = asking(&watched, "/first".to_owned()).await;
     slow.keeps(1).await;
     let mut waiting = Vec::new();
@@ -45,10 +48,13 @@ async fn a_client_that_leaves_the_queue_is_not_served_and_holds_nobody_up() {
     let gone = waiting.remove(0);
     gone.abort();
     watched.waits(1).await;
-    slow.answer(2);
-    within(first).await.unwrap();
-    within(waiting.remove(0)).await.unwrap();
-    assert_eq!(slow.paths(), ["/first", "/stays"]);
+    waiting.push(asking(&watched, "/instead".to_owned()).await);
+    watched.waits(2).await;
+    slow.answer(3);
+    for answer in waiting.into_iter().chain([first]) {
+        assert_eq!(within(answer).await.unwrap().status, StatusCode::OK);
+    }
+    assert_eq!(slow.paths(), ["/first", "/stays", "/instead"]);
 }
 
 #[tokio::test]
