@@ -32,9 +32,9 @@ pub use self::{
         ValueError, Version, WriteId, admit, expiry,
     },
     store::{
-        BarrierId, Channel, ChannelKind, ClockKind, Create, Durability, Effect, Error, ErrorKind,
-        Event, Facts, Item, Listing, MemoryStore, NodeEntry, NodeId, Note, Page, Replace, Revoke,
-        Revoked, Snapshot, Store, Swept, Target, Tombstone, Verdict,
+        BarrierId, Channel, ChannelKind, ClockKind, Create, Deposed, Durability, Effect, Error,
+        ErrorKind, Event, Facts, Item, Listing, MemoryStore, NodeEntry, NodeId, Note, Page,
+        Replace, Revoke, Revoked, Snapshot, Store, Swept, Target, Tombstone, Verdict,
     },
     time::{Clock, ManualClock, Timestamp},
 };

@@ -1,5 +1,7 @@
 //! What a store says of itself: the raw material of `anynode doctor`.
 
+use std::time::Duration;
+
 /// What a store is and what it can promise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
@@ -11,6 +13,8 @@ pub struct Facts {
     pub clock: ClockKind,
     /// How safe an acknowledged revocation is.
     pub durability: Durability,
+    /// How long a primary that was deposed may still answer.
+    pub deposed: Deposed,
     /// Every point that was looked at.
     pub notes: Vec<Note>,
 }
@@ -36,6 +40,18 @@ pub enum Durability {
     Reasserted,
     /// R3: committed by a majority, or on disk where there is a single server.
     Majority,
+}
+
+/// How long a primary that was deposed, and does not know it, may still answer: the D of the
+/// bound T + L + D.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deposed {
+    /// Not at all: there is one server, or a majority answers.
+    Never,
+    /// At most this long after another was promoted.
+    Within(Duration),
+    /// As long as it likes: nothing in the store's settings ends it.
+    Unbounded,
 }
 
 /// One point about a store.

@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use crate::{
     session::{Draft, Handle, Live, Touch, UserEntry, UserId, Version},
     store::{
-        Channel, ClockKind, Create, Durability, Effect, Event, Facts, Item, Listing, NodeEntry,
-        NodeId, Note, Page, Replace, Result, Revoke, Revoked, Store, Swept, Target, Verdict,
+        Channel, ClockKind, Create, Deposed, Durability, Effect, Event, Facts, Item, Listing,
+        NodeEntry, NodeId, Note, Page, Replace, Result, Revoke, Revoked, Store, Swept, Target,
+        Verdict,
         memory::{
             shelf::{Shelf, Slot},
             watch::{MemoryChannel, Watchers},
@@ -197,6 +198,7 @@ impl Store for MemoryStore {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             clock: ClockKind::Node,
             durability: Durability::Asynchronous,
+            deposed: Deposed::Never,
             notes: vec![Note {
                 point: "reach",
                 found: "the memory of one process".to_owned(),

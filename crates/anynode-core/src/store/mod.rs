@@ -16,7 +16,7 @@ pub use self::{
         Tombstone,
     },
     error::{Error, ErrorKind, Result},
-    facts::{ClockKind, Durability, Facts, Note, Verdict},
+    facts::{ClockKind, Deposed, Durability, Facts, Note, Verdict},
     memory::MemoryStore,
     rules::{Kept, replace},
 };

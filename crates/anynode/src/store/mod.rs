@@ -1,5 +1,8 @@
 //! The stores that sessions live in, and how one is opened from its URL.
 
+#[cfg(feature = "tls")]
+#[allow(dead_code, reason = "the stores on the network use parts of it each")]
+mod net;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 

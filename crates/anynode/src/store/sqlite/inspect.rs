@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use anynode_core::{ClockKind, Durability, Facts, Note, Verdict};
+use anynode_core::{ClockKind, Deposed, Durability, Facts, Note, Verdict};
 use rusqlite::Connection;
 
 use super::{
@@ -46,6 +46,7 @@ pub(super) fn inspect(file: &File) -> Result<Facts, Fault> {
         version: rusqlite::version().to_owned(),
         clock: ClockKind::Node,
         durability: Durability::Majority,
+        deposed: Deposed::Never,
         notes: vec![
             journal(&db)?,
             synchronous(),
