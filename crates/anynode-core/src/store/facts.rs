@@ -70,7 +70,14 @@ pub struct Note {
 pub enum Verdict {
     /// It is.
     Safe,
-    /// It is not: why it matters and what to change.
+    /// It is a weakness that the store's users have to know of, and may have chosen.
+    Caution {
+        /// What it means for them.
+        why: &'static str,
+        /// What to change to be rid of it.
+        change: &'static str,
+    },
+    /// It is not: sessions can be lost, read or revived that should not be.
     Unsafe {
         /// Why it matters.
         why: &'static str,
