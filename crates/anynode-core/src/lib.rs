@@ -14,12 +14,14 @@
 //! - [`UserEntry`]: how one write ends all sessions of a user;
 //! - [`expiry`]: idle and absolute deadlines, and which uses are worth reporting;
 //! - [`Store`]: the verbs of a store, and [`MemoryStore`], the model of all others;
+//! - [`near`]: which barriers have passed, and what was revoked;
 //! - [`balance`]: which backend answers next, and what a failed connect changes;
 //! - `contract` (feature `contract`): the laws of a store as tests that run on any.
 
 pub mod balance;
 #[cfg(feature = "contract")]
 pub mod contract;
+pub mod near;
 pub mod session;
 pub mod store;
 mod time;

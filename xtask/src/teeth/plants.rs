@@ -4,6 +4,7 @@
 
 mod gateway;
 mod lab;
+mod near;
 
 /// A known bug, and the checks of which at least one must fail while it is in the code.
 #[derive(Debug)]
@@ -37,7 +38,11 @@ const LAWS: &[&str] = &["--features", "contract", "--test", "contract_memory"];
 
 /// All planted bugs.
 pub(crate) fn plants() -> impl Iterator<Item = &'static Plant> {
-    PLANTS.iter().chain(gateway::GATEWAY).chain(lab::LAB)
+    PLANTS
+        .iter()
+        .chain(gateway::GATEWAY)
+        .chain(lab::LAB)
+        .chain(near::NEAR)
 }
 
 const PLANTS: &[Plant] = &[

@@ -8,7 +8,7 @@ mod delta;
 pub mod expiry;
 mod handle;
 mod quota;
-mod record;
+pub(crate) mod record;
 mod user;
 pub mod value;
 mod version;

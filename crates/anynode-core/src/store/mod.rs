@@ -3,6 +3,7 @@
 mod channel;
 mod error;
 mod facts;
+mod fence;
 mod memory;
 mod rules;
 
@@ -17,6 +18,7 @@ pub use self::{
     },
     error::{Error, ErrorKind, Result},
     facts::{ClockKind, Deposed, Durability, Facts, Note, Verdict},
+    fence::{Continued, Disk, Fence, History, Loss},
     memory::MemoryStore,
     rules::{Kept, replace},
 };

@@ -1,0 +1,291 @@
+//! The revocations that a node remembers, to refuse by them and to write them again when a
+//! fail-over may have lost them.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    fmt,
+    hash::Hash,
+    time::Duration,
+};
+
+use crate::{
+    session::{Handle, Record, UserEntry, UserId},
+    store::{Event, Tombstone},
+};
+
+/// What a node has heard of revocations lately, its own and those of other nodes.
+///
+/// A store that copies its writes asynchronously can lose an acknowledged revocation when its
+/// primary fails, and the session is back. Every node that heard of it still knows: it refuses
+/// the session at once, and writes the revocation again on the new primary.
+///
+/// Two kinds of memory: what was *heard* is acknowledged and kept for a window, longer than any
+/// replica is behind; what is *owed* was not acknowledged as it had to be, and is kept until it
+/// is. Time is a [`Duration`] on the node's boot clock.
+///
+/// ```
+/// # use anynode_core::{Cause, Handle, Timestamp, Tombstone, near::{Assertion, Reassert}};
+/// # use std::time::Duration;
+/// let mut memory = Reassert::new(Duration::from_secs(600), 1_000);
+/// let handle = Handle::from_bytes([1; 16]);
+/// let until = Timestamp::from_millis(9);
+/// let tombstone = Tombstone { handle, cause: Cause::User, until };
+/// memory.heard(Assertion::Session(tombstone), Duration::ZERO)?;
+/// assert!(memory.refuses(&handle));
+/// memory.forget(Duration::from_secs(600));
+/// assert!(!memory.refuses(&handle));
+/// # Ok::<(), anynode_core::near::Full>(())
+/// ```
+pub struct Reassert {
+    window: Duration,
+    capacity: usize,
+    sessions: HashMap<Handle, Kept<Tombstone>>,
+    users: HashMap<UserId, Kept<UserEntry>>,
+    incomplete_until: Duration,
+}
+
+/// A revocation, in a form that can be written again: doing so twice changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Assertion {
+    /// One session.
+    Session(Tombstone),
+    /// A generation of a user's sessions.
+    User(UserId, UserEntry),
+}
+
+/// There is no room for another revocation. Those that are there were kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+/// A revocation that is remembered.
+#[derive(Clone, Copy, Debug)]
+struct Kept<T> {
+    what: T,
+    /// Forgotten from then on.
+    until: Duration,
+    debt: Debt,
+}
+
+/// Whether a revocation was acknowledged as it had to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Debt {
+    Settled,
+    Owed,
+}
+
+// === impl Reassert ===
+
+impl Reassert {
+    /// How long a revocation that was heard is remembered: far longer than a replica may be
+    /// behind and a fail-over may take.
+    pub const WINDOW: Duration = Duration::from_secs(10 * 60);
+
+    /// How many revocations are remembered: ten thousand a minute for a whole window.
+    pub const CAPACITY: usize = 100_000;
+
+    /// An empty memory that keeps up to `capacity` revocations for `window` each.
+    pub fn new(window: Duration, capacity: usize) -> Self {
+        Self {
+            window,
+            capacity,
+            sessions: HashMap::new(),
+            users: HashMap::new(),
+            incomplete_until: Duration::ZERO,
+        }
+    }
+
+    /// Remembers an acknowledged revocation for a window from now.
+    ///
+    /// # Errors
+    /// [`Full`]: it is not remembered, and [`Reassert::is_complete`] says so for a window.
+    pub fn heard(&mut self, assertion: Assertion, now: Duration) -> Result<(), Full> {
+        self.keep(assertion, now + self.window, Debt::Settled, now)
+    }
+
+    /// Remembers a revocation that was not acknowledged as it had to be, until it is settled or
+    /// the boot clock says `until`: then what it revokes is dead anyway.
+    ///
+    /// # Errors
+    /// [`Full`], as for [`Reassert::heard`].
+    pub fn owe(
+        &mut self,
+        assertion: Assertion,
+        until: Duration,
+        now: Duration,
+    ) -> Result<(), Full> {
+        self.keep(assertion, until, Debt::Owed, now)
+    }
+
+    /// Notes that an owed revocation was acknowledged: it has been heard.
+    pub fn settle(&mut self, assertion: &Assertion, now: Duration) {
+        let until = now + self.window;
+        match assertion {
+            Assertion::Session(stone) => settle(&mut self.sessions, &stone.handle, |_| true, until),
+            Assertion::User(user, entry) => {
+                let same = |kept: &UserEntry| kept.epoch <= entry.epoch;
+                settle(&mut self.users, user, same, until);
+            }
+        }
+    }
+
+    /// Whether this session is known to be revoked.
+    pub fn refuses(&self, handle: &Handle) -> bool {
+        self.sessions.contains_key(handle)
+    }
+
+    /// Whether this record is known to be revoked, by itself or with its user's sessions.
+    pub fn refuses_record(&self, record: &Record) -> bool {
+        self.refuses(&record.handle) || self.outdates(record)
+    }
+
+    /// What is to be written again after a fail-over: everything remembered.
+    pub fn to_assert(&self) -> Vec<Assertion> {
+        self.all(|_| true)
+    }
+
+    /// What is to be written again because it is owed.
+    pub fn owed(&self) -> Vec<Assertion> {
+        self.all(|debt| debt == Debt::Owed)
+    }
+
+    /// Whether nothing was refused for want of room within the last window: only then does a
+    /// fail-over lose no revocation that this node heard.
+    pub fn is_complete(&self, now: Duration) -> bool {
+        self.incomplete_until <= now
+    }
+
+    /// Forgets what was heard a window ago.
+    pub fn forget(&mut self, now: Duration) {
+        self.sessions.retain(|_, kept| now < kept.until);
+        self.users.retain(|_, kept| now < kept.until);
+    }
+
+    /// How many revocations are remembered.
+    pub fn len(&self) -> usize {
+        self.sessions.len() + self.users.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn keep(
+        &mut self,
+        assertion: Assertion,
+        until: Duration,
+        debt: Debt,
+        now: Duration,
+    ) -> Result<(), Full> {
+        if self.len() >= self.capacity {
+            self.forget(now);
+        }
+        if cfg!(planted = "full_memory_evicts") && self.len() >= self.capacity {
+            self.sessions.clear();
+        }
+        let room = self.len() < self.capacity;
+        let kept = match assertion {
+            Assertion::Session(what) => {
+                let kept = Kept { what, until, debt };
+                insert(&mut self.sessions, what.handle, kept, room, |_, _| true)
+            }
+            Assertion::User(user, what) => {
+                let kept = Kept { what, until, debt };
+                // Later ones include earlier ones, in whichever order they are heard.
+                let newer = |old: &UserEntry, new: &UserEntry| old.epoch <= new.epoch;
+                insert(&mut self.users, user, kept, room, newer)
+            }
+        };
+        if kept.is_err() {
+            self.incomplete_until = now + self.window;
+        }
+        kept
+    }
+
+    fn outdates(&self, record: &Record) -> bool {
+        let Some(binding) = &record.binding else {
+            return false;
+        };
+        let kept = self.users.get(&binding.user);
+        kept.is_some_and(|kept| !kept.what.admits(&record.handle, binding.stamp))
+    }
+
+    fn all(&self, wanted: impl Fn(Debt) -> bool) -> Vec<Assertion> {
+        let sessions = self.sessions.values().filter(|kept| wanted(kept.debt));
+        let sessions = sessions.map(|kept| Assertion::Session(kept.what));
+        let users = self.users.iter().filter(|(_, kept)| wanted(kept.debt));
+        let users = users.map(|(user, kept)| Assertion::User(user.clone(), kept.what));
+        sessions.chain(users).collect()
+    }
+}
+
+impl fmt::Debug for Reassert {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reassert({} of {})", self.len(), self.capacity)
+    }
+}
+
+/// Puts it where there is room or it replaces its like. What is owed stays owed.
+fn insert<K: Eq + Hash, T: Copy>(
+    all: &mut HashMap<K, Kept<T>>,
+    key: K,
+    new: Kept<T>,
+    room: bool,
+    newer: impl Fn(&T, &T) -> bool,
+) -> Result<(), Full> {
+    match all.entry(key) {
+        Entry::Occupied(mut old) if newer(&old.get().what, &new.what) => {
+            let old = old.get_mut();
+            let debt = match old.debt {
+                Debt::Owed => Debt::Owed,
+                Debt::Settled => new.debt,
+            };
+            let until = old.until.max(new.until);
+            *old = Kept { debt, until, ..new };
+            Ok(())
+        }
+        Entry::Occupied(_) => Ok(()),
+        Entry::Vacant(place) if room => {
+            place.insert(new);
+            Ok(())
+        }
+        Entry::Vacant(_) => Err(Full),
+    }
+}
+
+fn settle<K: Eq + Hash, T>(
+    all: &mut HashMap<K, Kept<T>>,
+    key: &K,
+    same: impl Fn(&T) -> bool,
+    until: Duration,
+) {
+    if let Some(kept) = all.get_mut(key)
+        && same(&kept.what)
+    {
+        (kept.debt, kept.until) = (Debt::Settled, until);
+    }
+}
+
+// === impl Assertion ===
+
+impl Assertion {
+    /// The revocation that an event tells of, if it tells of one.
+    pub fn of(event: &Event) -> Option<Self> {
+        match event {
+            Event::Revoked(tombstone) => Some(Self::Session(*tombstone)),
+            Event::User(user, entry) => Some(Self::User(user.clone(), *entry)),
+            Event::Changed(_) | Event::Flush | Event::Passed(..) => None,
+        }
+    }
+}
+
+impl fmt::Display for Full {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no room to remember another revocation")
+    }
+}
+
+impl std::error::Error for Full {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+//! What a node remembers of revocations, and for how long.
+
+use super::*;
+use crate::{
+    session::{Binding, Cause, Epoch, record::tests::draft},
+    time::Timestamp,
+};
+
+const WINDOW: Duration = Duration::from_secs(600);
+const ZERO: Duration = Duration::ZERO;
+const NOW: Timestamp = Timestamp::from_millis(1_000);
+
+fn second(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn memory() -> Reassert {
+    Reassert::new(WINDOW, 3)
+}
+
+fn handle(number: u8) -> Handle {
+    Handle::from_bytes([number; 16])
+}
+
+fn session(number: u8) -> Assertion {
+    Assertion::Session(Tombstone {
+        handle: handle(number),
+        cause: Cause::User,
+        until: NOW + WINDOW,
+    })
+}
+
+fn ada() -> UserId {
+    UserId::new("ada").expect("a name")
+}
+
+fn entry(epoch: u64, spared: Option<Handle>) -> UserEntry {
+    UserEntry {
+        epoch: Epoch::from_micros(epoch),
+        spared: spared.map(|handle| crate::session::Spared {
+            handle,
+            from: Epoch::ZERO,
+        }),
+    }
+}
+
+fn bound(number: u8, stamp: u64) -> Record {
+    let stamp = Epoch::from_micros(stamp);
+    let mut record = draft(number).settle(NOW, Epoch::ZERO);
+    record.binding = Some(Binding { user: ada(), stamp });
+    record
+}
+
+#[test]
+fn a_revoked_session_is_refused_for_a_window_after_it_was_last_heard() {
+    let mut memory = memory();
+    memory.heard(session(1), ZERO).expect("room");
+    memory.heard(session(1), second(10)).expect("room");
+    memory.forget(second(609));
+    assert!(memory.refuses(&handle(1)));
+    assert!(!memory.refuses(&handle(2)));
+    memory.forget(second(610));
+    assert!(!memory.refuses(&handle(1)));
+}
+
+#[test]
+fn sessions_of_a_revoked_user_are_refused_but_the_spared_one_and_later_ones() {
+    let mut memory = memory();
+    let spared = bound(1, 5).handle;
+    let all_but = Assertion::User(ada(), entry(7, Some(spared)));
+    memory.heard(all_but, ZERO).expect("room");
+    assert!(!memory.refuses_record(&bound(1, 5)));
+    assert!(memory.refuses_record(&bound(2, 5)));
+    assert!(!memory.refuses_record(&bound(2, 7)));
+}
+
+#[test]
+fn the_later_entry_of_a_user_counts_in_whichever_order_they_are_heard() {
+    for order in [[5, 7], [7, 5]] {
+        let mut memory = memory();
+        for epoch in order {
+            let entry = Assertion::User(ada(), entry(epoch, None));
+            memory.heard(entry, ZERO).expect("room");
+        }
+        assert!(memory.refuses_record(&bound(1, 5)));
+        assert!(!memory.refuses_record(&bound(1, 7)));
+    }
+}
+
+#[test]
+fn everything_remembered_is_written_again_after_a_fail_over() {
+    let mut memory = memory();
+    let user = Assertion::User(ada(), entry(7, None));
+    memory.heard(session(1), ZERO).expect("room");
+    memory.heard(user.clone(), ZERO).expect("room");
+    assert_eq!(memory.to_assert(), [session(1), user]);
+    assert_eq!(memory.owed(), []);
+}
+
+#[test]
+fn a_full_memory_evicts_nothing_and_says_so_for_a_window() {
+    let mut memory = memory();
+    for number in 1..=3 {
+        memory.heard(session(number), second(1)).expect("room");
+    }
+    assert_eq!(memory.heard(session(4), second(2)), Err(Full));
+    assert_eq!(
+        memory.heard(session(3), second(2)),
+        Ok(()),
+        "it is there already"
+    );
+    assert!((1..=3).all(|number| memory.refuses(&handle(number))));
+    assert!(!memory.is_complete(second(601)));
+    assert!(memory.is_complete(second(602)));
+    assert_eq!(memory.heard(session(4), second(601)), Ok(()), "one was old");
+}
+
+#[test]
+fn what_is_owed_is_remembered_until_it_is_settled_or_dead() {
+    let mut memory = memory();
+    memory.owe(session(1), second(10_000), ZERO).expect("room");
+    memory.owe(session(2), second(700), ZERO).expect("room");
+    memory.forget(second(700));
+    assert_eq!(memory.owed(), [session(1)]);
+    memory.settle(&session(1), second(800));
+    assert_eq!(memory.owed(), []);
+    assert!(memory.refuses(&handle(1)), "it has been heard");
+    memory.forget(second(1_400));
+    assert!(memory.is_empty());
+}
+
+#[test]
+fn hearing_of_an_owed_revocation_does_not_settle_it() {
+    let mut memory = memory();
+    memory.owe(session(1), second(10_000), ZERO).expect("room");
+    memory.heard(session(1), second(1)).expect("room");
+    assert_eq!(memory.owed(), [session(1)]);
+}
+
+#[test]
+fn an_earlier_entry_of_a_user_settles_no_later_one() {
+    let mut memory = memory();
+    let owed = |epoch| Assertion::User(ada(), entry(epoch, None));
+    memory.owe(owed(7), second(10_000), ZERO).expect("room");
+    memory.settle(&owed(5), ZERO);
+    assert_eq!(memory.owed(), [owed(7)]);
+    memory.settle(&owed(7), ZERO);
+    assert_eq!(memory.owed(), []);
+}
