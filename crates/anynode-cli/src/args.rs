@@ -1,5 +1,6 @@
 //! The commands of the program and their flags.
 
+mod doctor;
 mod gateway;
 mod sessions;
 
@@ -8,6 +9,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
+use self::doctor::DOCTOR_HELP;
+pub(crate) use self::doctor::Doctor;
 pub(crate) use self::gateway::{Config, ConfigCheck, Gateway, Until};
 pub(crate) use self::sessions::{
     ID_CHARS, List, Place, Revoke, RevokeUser, Sessions, Show, Users, handles_last, without_secrets,
@@ -31,7 +34,8 @@ Examples:
   anynode
   anynode gateway --config anynode.toml
   anynode sessions list --store sqlite:sessions.db --user ada
-  anynode users revoke --store sqlite:sessions.db ada"
+  anynode users revoke --store sqlite:sessions.db ada
+  anynode doctor sqlite:sessions.db"
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -62,6 +66,9 @@ pub(crate) enum Command {
     /// Ends all sessions of a user in a store.
     #[command(subcommand)]
     Users(Users),
+    /// Says what a session store can promise, and what about it is unsafe.
+    #[command(after_help = DOCTOR_HELP)]
+    Doctor(Doctor),
     /// Prints completions for a shell.
     #[command(after_help = COMPLETIONS_HELP)]
     Completions(Completions),

@@ -13,6 +13,7 @@
 //! - `fill`: values into the HTML of pages, escaped
 //! - `gateway`: the load balancer of a configuration; `config` reads that
 //! - `sessions`: what an operator sees of sessions, and how they end them
+//! - `doctor`: what a store can promise, and what about it is unsafe
 //! - `completions`: for shells
 //! - `store`, `stop`, `lifeline`, `log`, `print`, `misuse`: the store's URL, signals, a parent's death, log lines, stdout, exit code 2
 
@@ -32,6 +33,8 @@ mod gateway;
 mod config;
 
 mod sessions;
+
+mod doctor;
 
 mod completions;
 
@@ -105,6 +108,7 @@ fn perform(cli: Cli) -> Result<(), Error> {
         Some(Command::Config(ConfigCommand::Check(check))) => config::check::run(&check),
         Some(Command::Sessions(command)) => runtime.block_on(sessions::run(command)),
         Some(Command::Users(command)) => runtime.block_on(sessions::run_users(command)),
+        Some(Command::Doctor(doctor)) => runtime.block_on(doctor::run(doctor)),
         Some(Command::Completions(of)) => completions::run(&of),
     };
     // What still runs may be waiting for somebody who has gone.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Error};
-use anynode::core::{ErrorKind, Store};
+use anynode::core::{ErrorKind, Facts, Store};
 
 use crate::misuse::Misuse;
 
@@ -46,9 +46,18 @@ pub(crate) async fn open_existing(url: &str) -> Result<Arc<dyn Store>, Error> {
     judged(anynode::store::open_existing(url).await)
 }
 
-fn judged(opened: Result<Arc<dyn Store>, anynode::core::Error>) -> Result<Arc<dyn Store>, Error> {
+/// What a store that is there already is and can promise, were it one that [`open`] refuses.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) async fn inspect(url: &str) -> Result<Facts, Error> {
+    check_scheme(url)?;
+    judged(anynode::store::inspect(url).await)
+}
+
+fn judged<T>(opened: Result<T, anynode::core::Error>) -> Result<T, Error> {
     match opened {
-        Ok(store) => Ok(store),
+        Ok(opened) => Ok(opened),
         Err(error) if error.kind() == ErrorKind::Config => {
             Err(Misuse(format!("--store: {error}")).into())
         }

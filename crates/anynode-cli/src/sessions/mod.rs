@@ -8,6 +8,7 @@ use anynode::core::store::Effect;
 use anynode::core::{Handle, UserId};
 use anynode::{AdminSessions, SessionError, SessionInfo};
 
+pub(crate) use self::shape::durability_word;
 use self::shape::{Ended, Outcome, Session, UserEnded};
 use crate::args::{ID_CHARS, List, Place, Revoke, RevokeUser, Sessions, Show, Users};
 use crate::misuse::Misuse;

@@ -59,7 +59,7 @@ pub(super) fn rfc3339(at: Timestamp) -> String {
 }
 
 /// How safe an acknowledged revocation is, in the words of the documentation.
-fn word(durability: Durability) -> &'static str {
+pub(crate) fn durability_word(durability: Durability) -> &'static str {
     match durability {
         Durability::Asynchronous => "asynchronous",
         Durability::Quorum => "quorum",
@@ -91,7 +91,7 @@ impl Ended {
     pub(super) fn revoked(handle: Handle, revoked: &Revoked) -> Self {
         let (outcome, durability) = match revoked.effect {
             Effect::Nothing => (Outcome::NotLive, None),
-            _ => (Outcome::Ended, Some(word(revoked.durability))),
+            _ => (Outcome::Ended, Some(durability_word(revoked.durability))),
         };
         Self {
             handle: handle.to_string(),
@@ -137,7 +137,7 @@ impl<'a> UserEnded<'a> {
         Self {
             user: user.as_str(),
             sessions,
-            durability: word(durability),
+            durability: durability_word(durability),
         }
     }
 }

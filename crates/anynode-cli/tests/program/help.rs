@@ -48,6 +48,7 @@ async fn the_help_of_each_command_fits_and_shows_an_example() {
         &["sessions", "show"],
         &["sessions", "revoke"],
         &["users", "revoke"],
+        &["doctor"],
         &["completions"],
         &["gateway"],
         &["config", "check"],

@@ -9,6 +9,9 @@ mod program;
 /// Configurations that cannot be used are refused with where, what and what to do.
 mod bad_configs;
 
+/// What a store can promise, and what about it is unsafe.
+mod doctor;
+
 /// A gateway of a configuration, whose backends follow a file.
 mod gateway;
 

@@ -3,15 +3,18 @@
 #[cfg(feature = "tls")]
 #[allow(dead_code, reason = "the stores on the network use parts of it each")]
 mod net;
+mod order;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
 use std::sync::Arc;
 
 use anynode_core::{
-    Store,
+    Facts, Store,
     store::{Error, ErrorKind, Result},
 };
+
+pub use self::order::check_order;
 
 /// Opens the store that a URL names.
 ///
@@ -58,6 +61,18 @@ pub async fn open_existing(url: &str) -> Result<Arc<dyn Store>> {
             let options = sqlite::SqliteStore::options().with_existing_file();
             Ok(Arc::new(options.open(url)?))
         }
+    }
+}
+
+/// What the store that a URL names is and can promise, looked at without changing it: the store
+/// may be one that [`open`] refuses, because it is set up unsafely.
+///
+/// # Errors
+/// As [`open_existing`], but for what the facts themselves call unsafe.
+pub async fn inspect(url: &str) -> Result<Facts> {
+    match scheme(url)? {
+        #[cfg(feature = "sqlite")]
+        Scheme::Sqlite => open_existing(url).await?.inspect().await,
     }
 }
 

@@ -1,0 +1,209 @@
+//! Does the invalidation channel of a store keep its order? Tried on the running store.
+//!
+//! Servers and proxies that speak the right protocol may still break the one promise a near
+//! cache lives on: that no write acknowledged before a barrier is told after it (L12).
+
+use std::{collections::HashSet, time::Duration};
+
+use anynode_core::{
+    Cause, Channel, Create, Device, Draft, Event, Handle, Kind, Live, Moment, NodeId, Note,
+    Payload, Replace, Revoke, SecretHash, Store, Touch, Verdict, Version,
+    store::{Error, ErrorKind, Result},
+};
+use tokio::time::timeout;
+
+use crate::random;
+
+/// How often each promise is tried.
+const ROUNDS: usize = 16;
+
+/// Sessions that are written at once in each round.
+const WIDTH: usize = 4;
+
+/// What is tried with ends by itself after this long, should nobody revoke it.
+const LIFE: Duration = Duration::from_secs(60);
+
+/// How long an event is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Tries the order of the store's channel, and says what was found.
+///
+/// Writes 64 sessions of nobody that end within a minute, and registers a node that is forgotten
+/// within seconds: no session of anybody is read or changed. That the order held so often
+/// proves nothing, but servers and proxies that break it do so at once.
+pub async fn check_order(store: &dyn Store) -> Note {
+    let (found, verdict) = match Trial::run(store).await {
+        Ok(trial) => trial.judged(),
+        Err(error) => (format!("it does not work: {error}"), BROKEN),
+    };
+    Note {
+        point: "channel order",
+        found,
+        verdict,
+    }
+}
+
+const BROKEN: Verdict = Verdict::Unsafe {
+    why: "a node would go on trusting a copy of a session that was changed or revoked",
+    change: "connect to the server itself, without a proxy in between, and to a supported version",
+};
+
+/// What was seen.
+#[derive(Debug, Default)]
+struct Trial {
+    /// Writes that had to be told before a barrier.
+    owed: usize,
+    /// Those among them that were not.
+    late: usize,
+    /// Uses of sessions that were told, which would make every request an event for every node.
+    touches_told: usize,
+}
+
+/// What was told before a barrier passed.
+#[derive(Debug, Default)]
+struct Told {
+    changed: HashSet<Handle>,
+    revoked: HashSet<Handle>,
+    everything: bool,
+}
+
+impl Trial {
+    async fn run(store: &dyn Store) -> Result<Self> {
+        let node = NodeId::new(format!("doctor-{:016x}", random::number()))
+            .expect("letters, digits and a hyphen");
+        let mut channel = store.watch(&node).await?;
+        let mut trial = Self::default();
+        for _ in 0..ROUNDS {
+            trial.round(store, channel.as_mut()).await?;
+        }
+        Ok(trial)
+    }
+
+    async fn round(&mut self, store: &dyn Store, channel: &mut dyn Channel) -> Result<()> {
+        let mut sessions = Vec::new();
+        for _ in 0..WIDTH {
+            sessions.push(created(store).await?);
+        }
+        let handles: Vec<_> = sessions.iter().map(|live| live.record.handle).collect();
+        until_passed(channel).await?;
+
+        let touches: Vec<_> = handles.iter().map(|&handle| touch(handle)).collect();
+        store.touch(&touches).await?;
+        let told = until_passed(channel).await?;
+        let is_told = |handle: &&Handle| told.changed.contains(handle);
+        self.touches_told += handles.iter().filter(is_told).count();
+
+        for live in &sessions {
+            replaced(store, live).await?;
+        }
+        let told = until_passed(channel).await?;
+        self.count(&handles, &told.changed, told.everything);
+
+        for &handle in &handles {
+            store.revoke(&Revoke::session(handle, Cause::Admin)).await?;
+        }
+        let told = until_passed(channel).await?;
+        self.count(&handles, &told.revoked, told.everything);
+        Ok(())
+    }
+
+    fn count(&mut self, owed: &[Handle], told: &HashSet<Handle>, everything: bool) {
+        self.owed += owed.len();
+        if !everything {
+            self.late += owed.iter().filter(|handle| !told.contains(handle)).count();
+        }
+    }
+
+    fn judged(&self) -> (String, Verdict) {
+        let Self { owed, late, .. } = self;
+        if *late > 0 {
+            let found = format!("{late} of {owed} writes were told after a barrier, or never");
+            return (found, BROKEN);
+        }
+        if self.touches_told > 0 {
+            let verdict = Verdict::Caution {
+                why: "every use of a session is told to every node, which costs the store more \
+                      with each of them",
+                change: "report it: the supported versions do not do this",
+            };
+            let touches = self.touches_told;
+            return (
+                format!("{touches} mere uses of sessions were told"),
+                verdict,
+            );
+        }
+        let found = format!("{owed} of {owed} writes were told before the barrier after them");
+        (found, Verdict::Safe)
+    }
+}
+
+/// Begins a barrier and reads until it has passed.
+async fn until_passed(channel: &mut dyn Channel) -> Result<Told> {
+    let reading = async {
+        let barrier = channel.barrier().await?;
+        let mut told = Told::default();
+        loop {
+            match channel.next().await? {
+                Event::Changed(handle) => {
+                    told.changed.insert(handle);
+                }
+                Event::Revoked(tombstone) => {
+                    told.revoked.insert(tombstone.handle);
+                }
+                Event::User(..) => {}
+                Event::Flush => told.everything = true,
+                Event::Passed(id, _) if id == barrier => return Ok(told),
+                Event::Passed(..) => {}
+            }
+        }
+    };
+    timeout(PATIENCE, reading)
+        .await
+        .unwrap_or_else(|_| Err(failed("a barrier did not pass within 5 s")))
+}
+
+async fn created(store: &dyn Store) -> Result<Live> {
+    let id = random::session_id();
+    let draft = Draft {
+        handle: id.handle(),
+        kind: Kind::Session,
+        // Nothing opens it: no secret has this hash.
+        secret: SecretHash::from_bytes([0; 32]),
+        secret_since: Moment::NOW,
+        previous: None,
+        version: Version::first(random::write_id()),
+        user: None,
+        created_at: Moment::NOW,
+        authenticated_at: None,
+        idle_timeout: LIFE,
+        deadline: Moment::After(LIFE),
+        payload: Payload::new([]),
+        device: Device::default(),
+    };
+    match store.create(&draft).await? {
+        Create::Created(live) => Ok(live),
+        Create::Duplicate => Err(failed("a new session was called a duplicate")),
+    }
+}
+
+async fn replaced(store: &dyn Store, live: &Live) -> Result<()> {
+    let base = live.record.version;
+    let draft = live.record.draft(base.next(random::write_id()));
+    match store.replace(&base, &draft).await? {
+        Replace::Replaced(_) => Ok(()),
+        Replace::Conflict(_) | Replace::Gone => Err(failed(
+            "a session that nobody else knows was changed or ended",
+        )),
+    }
+}
+
+fn touch(handle: Handle) -> Touch {
+    Touch {
+        handle,
+        age: Duration::ZERO,
+    }
+}
+
+fn failed(detail: &'static str) -> Error {
+    Error::new(ErrorKind::Unavailable, "store", "watch").with_detail(detail)
+}
