@@ -6,6 +6,7 @@
 //! - [`compare`]: what each strategy costs its users, side by side
 //! - [`prove`]: the rows of claims
 //! - [`stage`]: a fleet under load, and what is done to it step by step
+//! - [`server`]: real stores, started and broken
 //! - [`fleet`]: gateway and nodes as real processes
 //! - [`user`]: virtual users
 //! - [`history`]: what the users saw
@@ -19,6 +20,7 @@ pub mod prove;
 pub mod stage;
 
 pub mod fleet;
+pub mod server;
 pub mod user;
 
 pub mod checker;

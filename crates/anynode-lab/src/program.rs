@@ -10,6 +10,7 @@ use crate::prove::{
     self, Format, affinity_moves::AffinityMoves, lost_sessions::LostSessions,
     lost_updates::LostUpdates, risen_sessions::RisenSessions, store,
 };
+use crate::server::Serve;
 
 #[derive(Parser)]
 #[command(version, about = "Breaks anynode and counts what that costs", long_about = None)]
@@ -25,6 +26,8 @@ enum Command {
     Prove(Row),
     /// Measure what each strategy costs its users; exits with 1 when it could not be measured
     Compare(Compare),
+    /// Start a real store, print its URL, and end it with Ctrl-C
+    Serve(Serve),
     /// Play the part of a child process of a proof
     #[command(subcommand, hide = true)]
     Child(Part),
@@ -66,6 +69,7 @@ pub fn run() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Prove(row) => prove(&row),
         Command::Compare(compare) => compare.compare(),
+        Command::Serve(serve) => serve.serve(),
         Command::Child(Part::Update(part)) => return part.play(),
         Command::Child(Part::Revoke(part)) => return part.revoke(),
         Command::Child(Part::Write(part)) => return part.write(),

@@ -1,0 +1,199 @@
+//! Real stores for tests and proofs: started, killed, paused, failed over.
+//!
+//! Their programs are those that `cargo xtask bring` unpacked. A store that was asked for and
+//! cannot be started is an error, with the end of the server's log in it.
+
+mod deployment;
+mod kind;
+mod place;
+mod port;
+mod process;
+mod program;
+mod serve;
+mod setup;
+
+mod postgres;
+mod redis;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::Error;
+
+use self::deployment::Deployment;
+use self::postgres::Postgres;
+use self::redis::Single;
+
+pub use self::kind::Kind;
+pub use self::serve::Serve;
+pub use self::setup::{Persistence, Setup, Standby};
+
+/// A port that was free may be taken by another process before the server has it.
+const STARTS_MAX: usize = 3;
+
+/// A running store. Dropped, it ends every process that it started and removes their files;
+/// they also end when this process does, however it ends.
+pub struct Server {
+    kind: Kind,
+    deployment: Box<dyn Deployment>,
+    namespaces: AtomicU64,
+}
+
+// === impl Server ===
+
+impl Server {
+    /// Starts a store of this kind, which is ready for use when this returns.
+    ///
+    /// # Errors
+    /// When it cannot be started, with the end of the server's log.
+    pub async fn start(kind: Kind) -> Result<Self, Error> {
+        Self::start_with(kind, &Setup::default()).await
+    }
+
+    /// Starts a store of this kind, set up so.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_with(kind: Kind, setup: &Setup) -> Result<Self, Error> {
+        let mut starts = 1;
+        loop {
+            match deploy(kind, setup).await {
+                Ok(deployment) => {
+                    return Ok(Self {
+                        kind,
+                        deployment,
+                        namespaces: AtomicU64::new(0),
+                    });
+                }
+                Err(error) if starts < STARTS_MAX && is_of_a_taken_port(&error) => starts += 1,
+                Err(error) => return Err(error.context(format!("no {kind} can be started"))),
+            }
+        }
+    }
+
+    /// Its kind.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The URL that [`anynode::store::open`] takes.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.deployment.url().into_text()
+    }
+
+    /// A URL of a namespace of its own, so that many tests can share one server.
+    #[must_use]
+    pub fn fresh_url(&self) -> String {
+        let number = self.namespaces.fetch_add(1, Ordering::Relaxed);
+        let url = self.deployment.url();
+        url.of_namespace(&format!("an{number}")).into_text()
+    }
+
+    /// The addresses that a store connects to, and that a proxy is put in front of.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.deployment.addresses()
+    }
+
+    /// The processes that run, without children of theirs.
+    #[must_use]
+    pub fn pids(&self) -> Vec<u32> {
+        self.deployment.pids()
+    }
+
+    /// Kills the primary with SIGKILL; of the primaries of a cluster, one.
+    ///
+    /// # Errors
+    /// When it is not known which one that is.
+    pub async fn kill(&mut self) -> Result<(), Error> {
+        self.deployment.kill().await
+    }
+
+    /// Starts again what was killed, at the same address and with the data that it has on disk,
+    /// and waits until the store is whole.
+    ///
+    /// # Errors
+    /// When it does not start, with the end of its log, or does not become whole in time.
+    pub async fn restart(&mut self) -> Result<(), Error> {
+        self.deployment.restart().await
+    }
+
+    /// Lets the primary stand still with SIGSTOP; of the primaries of a cluster, one.
+    ///
+    /// # Errors
+    /// When it is not known which one that is.
+    pub async fn pause(&mut self) -> Result<(), Error> {
+        self.deployment.pause().await
+    }
+
+    /// Lets all that stands still go on.
+    ///
+    /// # Errors
+    /// When the store does not become whole in time.
+    pub async fn resume(&mut self) -> Result<(), Error> {
+        self.deployment.resume().await
+    }
+
+    /// Kills the primary, and returns when another takes writes in its place.
+    ///
+    /// # Errors
+    /// When there is no other, or it does not take over in time.
+    pub async fn fail_over(&mut self) -> Result<(), Error> {
+        self.deployment.fail_over().await
+    }
+
+    /// Removes all data of all namespaces, as an operator would: `FLUSHALL`, `TRUNCATE`.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn flush(&self) -> Result<(), Error> {
+        self.deployment.flush().await
+    }
+
+    /// Tells the primary something: the words of a command of Redis, or SQL. The answer is
+    /// text, one line for each element or row, with a `|` between columns.
+    ///
+    /// # Errors
+    /// When the server does not answer in time, or with an error.
+    pub async fn command(&self, words: &[&str]) -> Result<String, Error> {
+        self.deployment.command(words).await
+    }
+
+    /// Tells this one of the servers something, as [`Self::command`].
+    ///
+    /// # Errors
+    /// As [`Self::command`].
+    pub async fn command_at(&self, server: SocketAddr, words: &[&str]) -> Result<String, Error> {
+        self.deployment.command_at(server, words).await
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Its URL has a password in it.
+        f.debug_struct("Server")
+            .field("kind", &self.kind)
+            .field("addresses", &self.addresses())
+            .finish_non_exhaustive()
+    }
+}
+
+async fn deploy(kind: Kind, setup: &Setup) -> Result<Box<dyn Deployment>, Error> {
+    Ok(match kind {
+        Kind::Redis => Box::new(Single::start("redis-server", "redis", setup).await?),
+        Kind::Valkey8 => Box::new(Single::start("valkey-8-server", "valkey-8", setup).await?),
+        Kind::Valkey9 => Box::new(Single::start("valkey-9-server", "valkey-9", setup).await?),
+        Kind::Postgres => Box::new(Postgres::start(setup).await?),
+        Kind::RedisCluster | Kind::RedisSentinel | Kind::RedisTls | Kind::PgBouncer => {
+            anyhow::bail!("there is no such store to start yet")
+        }
+    })
+}
+
+fn is_of_a_taken_port(error: &Error) -> bool {
+    let text = format!("{error:#}");
+    text.contains("Address already in use") || text.contains("another server is at")
+}

@@ -1,0 +1,149 @@
+//! One Redis, Valkey or sentinel process.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Error, bail};
+use tokio::time::sleep;
+
+use super::ask::{Access, field_of};
+use crate::clock::boot_time;
+use crate::server::port;
+use crate::server::process::{Order, Process, Rights};
+
+/// How long a node may take to answer, reading its data included.
+const START_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How often a node that is starting is asked.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// A process that may be running or not.
+#[derive(Debug)]
+pub(super) struct Node {
+    address: SocketAddr,
+    access: Access,
+    order: Order,
+    process: Option<Process>,
+}
+
+// === impl Node ===
+
+impl Node {
+    /// Starts a node with a free port, whose files lie in this directory, and waits until it
+    /// answers. `lines` are its configuration; the last of a name counts.
+    ///
+    /// # Errors
+    /// When it does not answer in time, with the end of its log.
+    pub(super) async fn start(
+        name: &str,
+        program: &Path,
+        directory: &Path,
+        access: Access,
+        lines: &[String],
+    ) -> Result<Self, Error> {
+        let port = port::free()?;
+        let mut node = Self {
+            address: SocketAddr::from(([127, 0, 0, 1], port)),
+            access,
+            order: order(name, program, directory),
+            process: None,
+        };
+        let common = [
+            "bind 127.0.0.1".to_owned(),
+            format!("port {port}"),
+            format!("dir {}", directory.display()),
+        ];
+        let text: String = common
+            .iter()
+            .chain(lines)
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let file = directory.join("conf");
+        fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+        node.launch().await?;
+        Ok(node)
+    }
+
+    /// Starts a node that was killed, with the data and the configuration that it has on disk;
+    /// one that runs is left alone.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub(super) async fn launch(&mut self) -> Result<(), Error> {
+        if self.process.is_some() {
+            return Ok(());
+        }
+        let mut process = self.order.start()?;
+        let begun = boot_time();
+        while let Err(error) = self.answers(&process).await {
+            if let Some(status) = process.ended()? {
+                return Err(process.failure(&format!("ended with {status}")));
+            }
+            if boot_time() - begun > START_TIMEOUT {
+                let what = format!("does not serve after {START_TIMEOUT:?} ({error:#})");
+                return Err(process.failure(&what));
+            }
+            sleep(PAUSE).await;
+        }
+        self.process = Some(process);
+        Ok(())
+    }
+
+    /// Whether it is this process that answers at the address, and has read its data.
+    async fn answers(&self, process: &Process) -> Result<(), Error> {
+        let info = self.access.text(self.address, &["INFO"]).await?;
+        if field_of(&info, "process_id") != process.pid().to_string() {
+            bail!("another server is at {}", self.address);
+        }
+        if field_of(&info, "loading") == "1" {
+            bail!("it is still reading its data");
+        }
+        Ok(())
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(super) fn pid(&self) -> Option<u32> {
+        Some(self.process.as_ref()?.pid())
+    }
+
+    pub(super) fn kill(&mut self) {
+        self.process = None;
+    }
+
+    pub(super) fn pause(&mut self) {
+        if let Some(process) = &mut self.process {
+            process.pause();
+        }
+    }
+
+    pub(super) fn resume(&mut self) {
+        if let Some(process) = &mut self.process {
+            process.resume();
+        }
+    }
+
+    /// Asks it and gives its answer as text.
+    ///
+    /// # Errors
+    /// When it does not answer in time, or with an error.
+    pub(super) async fn ask(&self, words: &[&str]) -> Result<String, Error> {
+        self.access.text(self.address, words).await
+    }
+}
+
+fn order(name: &str, program: &Path, directory: &Path) -> Order {
+    let conf: PathBuf = directory.join("conf");
+    Order {
+        name: name.to_owned(),
+        program: program.to_owned(),
+        arguments: vec![conf.into_os_string()],
+        rights: Rights::Same,
+        farewell: "KILL",
+        log: directory.join("log"),
+    }
+}
