@@ -8,6 +8,7 @@
 //! - [`stage`]: a fleet under load, and what is done to it step by step
 //! - [`server`]: real stores, started and broken
 //! - [`fleet`]: gateway and nodes as real processes
+//! - [`fault`]: what happens to the connections between nodes and their store
 //! - [`user`]: virtual users
 //! - [`history`]: what the users saw
 //! - [`checker`]: what that says of the fleet, from the history alone
@@ -19,6 +20,7 @@ pub mod prove;
 
 pub mod stage;
 
+pub mod fault;
 pub mod fleet;
 pub mod server;
 pub mod user;
