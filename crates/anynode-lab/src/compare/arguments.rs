@@ -10,7 +10,7 @@ use super::run::{self, Order, Size};
 use super::terminal::{self, Paint};
 use super::{html, report::Report};
 use crate::fleet::Strategy;
-use crate::prove::url_of;
+use crate::server::Wanted;
 
 /// What each strategy costs its users: load, a crash, a deploy, growth, revocation.
 #[derive(Clone, Debug, clap::Args)]
@@ -27,9 +27,10 @@ pub struct Compare {
     /// Compare these alone; may be given more than once
     #[arg(long = "strategy", value_enum)]
     pub strategies: Vec<Strategy>,
-    /// The store of `central`: its URL, or `sqlite` for a new file, which is the default
-    #[arg(long, value_name = "URL|KIND")]
-    pub store: Option<String>,
+    /// The store of `central`: its URL, or what is to be started, such as `redis` or `postgres`;
+    /// `sqlite`, the default, is a new file
+    #[arg(long, value_name = "URL|KIND", default_value_t)]
+    pub store: Wanted,
     /// Print the report as JSON instead of the table
     #[arg(long)]
     pub json: bool,
@@ -93,7 +94,7 @@ impl Compare {
         }
         let seed = self.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
         Ok(Order {
-            store: url_of(self.store.as_deref())?,
+            store: self.store.clone(),
             command: self.command(seed, &strategies),
             strategies,
             size,
@@ -101,7 +102,7 @@ impl Compare {
         })
     }
 
-    /// The command line that repeats it. The store is left out: its URL may hold a password.
+    /// The command line that repeats it. A store's URL is left out: it may hold a password.
     fn command(&self, seed: u64, strategies: &[Strategy]) -> String {
         let mut text = "anynode-lab compare".to_owned();
         if self.quick {
@@ -118,6 +119,9 @@ impl Compare {
             if let Some(number) = number {
                 text.push_str(&format!(" --{name} {number}"));
             }
+        }
+        if let Wanted::Kind(kind) = self.store {
+            text.push_str(&format!(" --store {kind}"));
         }
         if !self.strategies.is_empty() {
             for strategy in strategies {

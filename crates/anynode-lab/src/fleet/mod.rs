@@ -38,6 +38,9 @@ pub struct Plan {
     pub nodes: usize,
     /// The URL of the store of [`Strategy::Central`]; a new SQLite file if none is named.
     pub store: Option<String>,
+    /// The processes of the server that this store is, for [`Usage::store_cpu`]; none where it
+    /// has none, or they are on another machine.
+    pub store_pids: Vec<u32>,
     /// The program whose subcommand `role` is `anynode`; this one if none is named.
     pub program: Option<PathBuf>,
 }
@@ -51,6 +54,7 @@ pub struct Fleet {
     ranks: Vec<Rank>,
     /// The last incarnation that was given away.
     incarnation: u64,
+    store_pids: Vec<u32>,
     /// What the processes used that have ended.
     spent: Usage,
     incidents: Vec<Incident>,
@@ -69,6 +73,7 @@ impl Plan {
             strategy,
             nodes,
             store: None,
+            store_pids: Vec::new(),
             program: None,
         }
     }
@@ -100,6 +105,7 @@ impl Fleet {
             front,
             incarnation: u64::try_from(plan.nodes)?,
             ranks,
+            store_pids: plan.store_pids.clone(),
             spent: Usage::default(),
             incidents: Vec::new(),
             changes: Vec::new(),
@@ -147,6 +153,9 @@ impl Fleet {
     pub async fn usage(&self) -> Result<Usage, Error> {
         let mut usage = self.spent;
         usage.gateway_cpu += self.front.cpu()?;
+        if !self.store_pids.is_empty() {
+            usage.store_cpu = Some(usage::cpu_of_families(&self.store_pids)?);
+        }
         for rank in &self.ranks {
             usage += rank.usage().await?;
         }

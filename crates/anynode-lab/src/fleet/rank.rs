@@ -80,6 +80,7 @@ impl Rank {
         Ok(Usage {
             gateway_cpu: Duration::ZERO,
             node_cpu: self.process.cpu()?,
+            store_cpu: None,
             store_calls: store_calls_in(&metrics),
         })
     }

@@ -1,5 +1,6 @@
 //! What processes have used: processor time from the system, store calls from their own metrics.
 
+use std::collections::BTreeSet;
 use std::ops::AddAssign;
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ pub struct Usage {
     pub gateway_cpu: Duration,
     /// Processor time of all nodes; a store that is no server of its own is in it.
     pub node_cpu: Duration,
+    /// Processor time of the store's own processes, of a store that has such on this machine.
+    pub store_cpu: Option<Duration>,
     /// Calls of the store by all nodes.
     pub store_calls: u64,
 }
@@ -37,6 +40,66 @@ fn ticks_of(stat: &str) -> Option<u64> {
     Some(user + system)
 }
 
+/// The processor time of processes and of all that descend from them, those that have ended
+/// included: a database may have a process for each connection.
+pub(super) fn cpu_of_families(pids: &[u32]) -> Result<Duration, Error> {
+    let mut family: BTreeSet<u32> = pids.iter().copied().collect();
+    let everybody = processes()?;
+    loop {
+        let known = family.len();
+        let children = everybody
+            .iter()
+            .filter(|process| family.contains(&process.parent))
+            .map(|process| process.pid);
+        let children: Vec<u32> = children.collect();
+        family.extend(children);
+        if family.len() == known {
+            break;
+        }
+    }
+    let of_family = everybody
+        .iter()
+        .filter(|process| family.contains(&process.pid));
+    let ticks: u64 = of_family.map(|process| process.ticks).sum();
+    let second = rustix::param::clock_ticks_per_second().max(1);
+    Ok(Duration::from_millis(ticks.saturating_mul(1000) / second))
+}
+
+/// A process of this machine.
+struct Process {
+    pid: u32,
+    parent: u32,
+    /// Of itself and of its children that have ended.
+    ticks: u64,
+}
+
+fn processes() -> Result<Vec<Process>, Error> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        // It may have ended since its name was read.
+        let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {
+            continue;
+        };
+        let (parent, ticks) =
+            parent_and_ticks_of(&stat).context("/proc has another form than Linux gives it")?;
+        found.push(Process { pid, parent, ticks });
+    }
+    Ok(found)
+}
+
+/// Field 4, and the sum of fields 14 to 17.
+fn parent_and_ticks_of(stat: &str) -> Option<(u32, u64)> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    let ticks = fields.get(11..15)?.iter().map(|field| field.parse::<u64>());
+    let ticks = ticks.sum::<Result<u64, _>>().ok()?;
+    Some((fields.get(1)?.parse().ok()?, ticks))
+}
+
 /// The calls of the store that a node's metrics tell of; none when it made none.
 pub(super) fn store_calls_in(metrics: &str) -> u64 {
     let counts = metrics
@@ -55,6 +118,9 @@ impl Usage {
         Self {
             gateway_cpu: self.gateway_cpu.saturating_sub(earlier.gateway_cpu),
             node_cpu: self.node_cpu.saturating_sub(earlier.node_cpu),
+            store_cpu: self
+                .store_cpu
+                .map(|used| used.saturating_sub(earlier.store_cpu.unwrap_or_default())),
             store_calls: self.store_calls.saturating_sub(earlier.store_calls),
         }
     }
@@ -64,6 +130,10 @@ impl AddAssign for Usage {
     fn add_assign(&mut self, other: Self) {
         self.gateway_cpu += other.gateway_cpu;
         self.node_cpu += other.node_cpu;
+        self.store_cpu = match (self.store_cpu, other.store_cpu) {
+            (Some(one), Some(two)) => Some(one + two),
+            (one, two) => one.or(two),
+        };
         self.store_calls += other.store_calls;
     }
 }
@@ -82,6 +152,15 @@ mod tests {
     #[test]
     fn this_process_has_used_some_time() {
         assert!(cpu_of(std::process::id()).is_ok());
+    }
+
+    #[test]
+    fn a_family_has_used_what_its_ended_children_used_as_well() {
+        let stat = "17 (a) b) S 3 17 17 0 -1 4194304 100 0 0 0 1 20 300 4000 20 0 1 0 5 0 0";
+        assert_eq!(parent_and_ticks_of(stat), Some((3, 4321)));
+        let family = cpu_of_families(&[std::process::id()]).unwrap();
+        assert!(family >= cpu_of(std::process::id()).unwrap() / 2);
+        assert_eq!(cpu_of_families(&[]).unwrap(), Duration::ZERO);
     }
 
     #[test]

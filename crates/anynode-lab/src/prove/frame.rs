@@ -103,7 +103,7 @@ pub fn report<F: Finding>(finding: Result<F, Error>, format: Format) -> Result<(
 }
 
 /// The URL of the store that `--store` names; none for a new SQLite file.
-pub(crate) fn url_of(store: Option<&str>) -> Result<Option<String>, Error> {
+fn url_of(store: Option<&str>) -> Result<Option<String>, Error> {
     match store {
         None | Some("sqlite") => Ok(None),
         Some(url) if url.contains(':') => Ok(Some(url.to_owned())),

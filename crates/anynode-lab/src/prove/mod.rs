@@ -10,6 +10,5 @@ pub mod lost_updates;
 pub mod risen_sessions;
 pub mod store;
 
-pub(crate) use self::frame::url_of;
 pub use self::frame::{Finding, Format, Terms, report};
 use self::frame::{STOPPED, StopSignals, at_least_one, short_of};

@@ -11,6 +11,7 @@ mod process;
 mod program;
 mod serve;
 mod setup;
+mod wanted;
 
 mod postgres;
 mod redis;
@@ -28,6 +29,7 @@ use self::redis::Single;
 pub use self::kind::Kind;
 pub use self::serve::Serve;
 pub use self::setup::{Persistence, Setup, Standby};
+pub use self::wanted::{UnknownStore, Wanted};
 
 /// A port that was free may be taken by another process before the server has it.
 const STARTS_MAX: usize = 3;

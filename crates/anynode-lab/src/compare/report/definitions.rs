@@ -17,7 +17,7 @@ pub(super) fn lines(report: &Report) -> Vec<Line> {
     definitions.extend(report.steps.iter().map(|step| logged_out(*step)));
     definitions.extend(correctness());
     definitions.extend(revocation());
-    definitions.extend(cost());
+    definitions.extend(cost(&report.run.store));
     definitions.extend(latency(&report.baseline));
     definitions.extend(load());
     definitions.extend(cookies());
@@ -121,7 +121,7 @@ fn revocation() -> [Definition<'static>; 2] {
     ]
 }
 
-fn cost() -> [Definition<'static>; 4] {
+fn cost(store: &str) -> [Definition<'_>; 4] {
     [
         define(
             "store-calls",
@@ -147,10 +147,12 @@ fn cost() -> [Definition<'static>; 4] {
         define(
             "cpu-store",
             "CPU µs per request: store",
-            "Processor time of the store's own processes over the requests of steady load.",
-            |row| match (row.cost.store_cpu_us, row.cost.store_calls) {
+            "Processor time of the store's own processes over the requests of steady load, where \
+             the comparison started them.",
+            move |row| match (row.cost.store_cpu_us, row.cost.store_calls) {
                 (None, 0) => Value::absent("no store"),
-                (None, _) => Value::absent("in the node"),
+                (None, _) if store == "sqlite" => Value::absent("in the node"),
+                (None, _) => Value::absent("not measured"),
                 (cpu, _) => per_request(row, cpu),
             },
         ),

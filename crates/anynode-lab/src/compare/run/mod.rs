@@ -20,14 +20,15 @@ use self::size::NODES;
 pub(super) use self::size::Size;
 use crate::compare::report::{Report, Run, Step};
 use crate::fleet::{Plan, Strategy};
+use crate::server::{Server, Wanted};
 use crate::user::Load;
 
 /// What is compared, and how.
 #[derive(Clone, Debug)]
 pub(super) struct Order {
     pub(super) strategies: Vec<Strategy>,
-    /// The URL of the store of the strategies that have one; a new SQLite file if none is named.
-    pub(super) store: Option<String>,
+    /// The store of the strategies that have one.
+    pub(super) store: Wanted,
     pub(super) size: Size,
     pub(super) seed: u64,
     /// The command line that repeats it.
@@ -55,10 +56,19 @@ async fn compare(order: Order) -> Result<Report, Error> {
         mix: course::MIX,
         seed: order.seed,
     };
+    let server = match &order.store {
+        Wanted::Kind(kind) => Some(Server::start(*kind).await?),
+        Wanted::File | Wanted::Url(_) => None,
+    };
     let (mut alone, mut rows) = (Vec::new(), Vec::new());
     for &strategy in &order.strategies {
         let plan = Plan {
-            store: order.store.clone(),
+            store: match (&server, &order.store) {
+                (Some(server), _) => Some(server.fresh_url()),
+                (None, Wanted::Url(url)) => Some(url.clone()),
+                (None, _) => None,
+            },
+            store_pids: server.as_ref().map(Server::pids).unwrap_or_default(),
             ..Plan::new(strategy, NODES)
         };
         // Before each, so that a machine that is busier now than then is so for both.
@@ -82,7 +92,6 @@ fn describe(order: &Order, progress: Progress) -> Result<Run, Error> {
     } else {
         "release"
     };
-    let store = order.store.as_deref().unwrap_or("sqlite:");
     Ok(Run {
         command: order.command.clone(),
         seed: order.seed,
@@ -91,8 +100,7 @@ fn describe(order: &Order, progress: Progress) -> Result<Run, Error> {
         took_ms: u32::try_from(progress.passed().as_millis())?,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         build: build.to_owned(),
-        // The rest of the URL may hold a password.
-        store: store.split(':').next().unwrap_or(store).to_owned(),
+        store: order.store.to_string(),
         machine: machine::machine(),
     })
 }

@@ -218,7 +218,7 @@ impl<'a> Tally<'a> {
             },
             gateway_cpu_us: micros(used.gateway_cpu),
             nodes_cpu_us: micros(used.node_cpu),
-            store_cpu_us: None,
+            store_cpu_us: used.store_cpu.filter(|_| is_shared).map(micros),
         }
     }
 
