@@ -11,6 +11,9 @@ pub(super) trait Deployment: Send + Sync {
     /// By what it is opened.
     fn url(&self) -> Url;
 
+    /// By what it is opened under TLS, if it can be.
+    fn secure_url(&self) -> Option<Url>;
+
     /// The addresses that stores connect to.
     fn addresses(&self) -> Vec<SocketAddr>;
 

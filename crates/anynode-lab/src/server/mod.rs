@@ -3,6 +3,7 @@
 //! Their programs are those that `cargo xtask bring` unpacked. A store that was asked for and
 //! cannot be started is an error, with the end of the server's log in it.
 
+mod certificate;
 mod deployment;
 mod kind;
 mod place;
@@ -22,9 +23,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Error;
 
-use self::deployment::Deployment;
-use self::postgres::Postgres;
-use self::redis::Single;
+use self::deployment::{Deployment, Url};
+use self::postgres::{Bouncer, Postgres};
+use self::redis::{Cluster, Sentinel, Single};
 
 pub use self::kind::Kind;
 pub use self::serve::Serve;
@@ -84,6 +85,13 @@ impl Server {
     #[must_use]
     pub fn url(&self) -> String {
         self.deployment.url().into_text()
+    }
+
+    /// The URL under TLS that [`anynode::store::open`] takes: of `redis-tls` the only one, and
+    /// of `postgres` another one.
+    #[must_use]
+    pub fn secure_url(&self) -> Option<String> {
+        self.deployment.secure_url().map(Url::into_text)
     }
 
     /// A URL of a namespace of its own, so that many tests can share one server.
@@ -188,10 +196,11 @@ async fn deploy(kind: Kind, setup: &Setup) -> Result<Box<dyn Deployment>, Error>
         Kind::Redis => Box::new(Single::start("redis-server", "redis", setup).await?),
         Kind::Valkey8 => Box::new(Single::start("valkey-8-server", "valkey-8", setup).await?),
         Kind::Valkey9 => Box::new(Single::start("valkey-9-server", "valkey-9", setup).await?),
+        Kind::RedisCluster => Box::new(Cluster::start(setup).await?),
+        Kind::RedisSentinel => Box::new(Sentinel::start(setup).await?),
+        Kind::RedisTls => Box::new(Single::start_secure(setup).await?),
         Kind::Postgres => Box::new(Postgres::start(setup).await?),
-        Kind::RedisCluster | Kind::RedisSentinel | Kind::RedisTls | Kind::PgBouncer => {
-            anyhow::bail!("there is no such store to start yet")
-        }
+        Kind::PgBouncer => Box::new(Bouncer::start(setup).await?),
     })
 }
 

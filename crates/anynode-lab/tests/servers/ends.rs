@@ -75,6 +75,11 @@ async fn nothing_is_left_of_a_postgres_that_is_dropped() {
     check_drop(Kind::Postgres).await;
 }
 
+#[tokio::test]
+async fn nothing_is_left_of_a_redis_under_sentinels_that_is_dropped() {
+    check_drop(Kind::RedisSentinel).await;
+}
+
 /// A store that another process started, and that process.
 fn started_elsewhere(kind: Kind) -> (Child, Vec<u32>) {
     let mut starter = Command::new(env!("CARGO_BIN_EXE_anynode-lab"))
@@ -107,6 +112,16 @@ async fn nothing_runs_on_when_the_starter_of_a_redis_is_killed() {
 #[tokio::test]
 async fn nothing_runs_on_when_the_starter_of_a_postgres_is_killed() {
     check_kill(Kind::Postgres).await;
+}
+
+#[tokio::test]
+async fn nothing_runs_on_when_the_starter_of_a_cluster_is_killed() {
+    check_kill(Kind::RedisCluster).await;
+}
+
+#[tokio::test]
+async fn nothing_runs_on_when_the_starter_of_a_pgbouncer_is_killed() {
+    check_kill(Kind::PgBouncer).await;
 }
 
 #[tokio::test]

@@ -44,6 +44,11 @@ async fn postgres_has_its_data_after_it_was_killed() {
 }
 
 #[tokio::test]
+async fn postgres_behind_pgbouncer_has_its_data_after_it_was_killed() {
+    check_restart(Kind::PgBouncer).await;
+}
+
+#[tokio::test]
 async fn redis_without_persistence_is_empty_after_it_was_killed() {
     let mut server = Server::start(Kind::Redis).await.unwrap();
     keep(&server, "this").await;
@@ -75,6 +80,32 @@ async fn a_paused_redis_is_silent_and_then_goes_on() {
 #[tokio::test]
 async fn a_paused_postgres_is_silent_and_then_goes_on() {
     check_pause(Kind::Postgres).await;
+}
+
+/// Twice, so that who took over first is what dies the second time.
+async fn check_fail_over(kind: Kind) {
+    let mut server = durable(kind).await;
+    let addresses = server.addresses();
+    for round in ["first", "second"] {
+        keep(&server, round).await;
+        assert_eq!(kept(&server).await, round);
+        server.fail_over().await.unwrap();
+        keep(&server, "this").await;
+        assert_eq!(kept(&server).await, "this");
+        server.restart().await.unwrap();
+        assert_eq!(kept(&server).await, "this");
+        assert_eq!(server.addresses(), addresses);
+    }
+}
+
+#[tokio::test]
+async fn a_replica_in_a_cluster_takes_over() {
+    check_fail_over(Kind::RedisCluster).await;
+}
+
+#[tokio::test]
+async fn a_replica_under_sentinels_takes_over() {
+    check_fail_over(Kind::RedisSentinel).await;
 }
 
 #[tokio::test]

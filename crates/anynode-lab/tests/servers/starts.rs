@@ -29,8 +29,28 @@ async fn valkey_9_answers() {
 }
 
 #[tokio::test]
+async fn a_redis_cluster_answers() {
+    check_start(Kind::RedisCluster).await;
+}
+
+#[tokio::test]
+async fn a_redis_under_sentinels_answers() {
+    check_start(Kind::RedisSentinel).await;
+}
+
+#[tokio::test]
+async fn a_redis_under_tls_answers() {
+    check_start(Kind::RedisTls).await;
+}
+
+#[tokio::test]
 async fn postgres_answers() {
     check_start(Kind::Postgres).await;
+}
+
+#[tokio::test]
+async fn postgres_behind_pgbouncer_answers() {
+    check_start(Kind::PgBouncer).await;
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::fs::{self, Permissions};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Error};
@@ -88,11 +89,25 @@ impl Instance {
     /// Whether the server says in its file, whose first line is its process, that it accepts
     /// connections.
     fn is_ready(&self, process: &Process) -> bool {
+        let is_its_own = self.says(0) == process.pid().to_string();
+        is_its_own && matches!(self.says(7).as_str(), "ready" | "standby")
+    }
+
+    /// A line of the file that is there while the server runs, and after it was killed.
+    fn says(&self, line: usize) -> String {
         let text = fs::read_to_string(self.data.join("postmaster.pid")).unwrap_or_default();
-        let mut lines = text.lines().map(str::trim);
-        let is_its_own = lines.next() == Some(&process.pid().to_string());
-        let state = lines.nth(6);
-        is_its_own && matches!(state, Some("ready" | "standby"))
+        text.lines().nth(line).unwrap_or_default().trim().to_owned()
+    }
+
+    /// Removes the few bytes that a server which was killed leaves to the next one on the same
+    /// data, when there will be none: the system has only so many such places.
+    fn free_shared_memory(&self) {
+        let key_and_id = self.says(6);
+        if let Some(id) = key_and_id.split_whitespace().nth(1) {
+            let mut command = Command::new("ipcrm");
+            // Where it is not possible it is not needed: who is not root has few.
+            drop(command.args(["-m", id]).stderr(Stdio::null()).status());
+        }
     }
 
     fn order(&self) -> Result<Order, Error> {
@@ -170,6 +185,7 @@ impl Drop for Instance {
             process.resume();
             process.end(IMMEDIATE);
         }
+        self.free_shared_memory();
     }
 }
 

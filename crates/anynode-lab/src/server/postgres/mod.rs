@@ -1,5 +1,6 @@
 //! PostgreSQL, with a standby or not.
 
+mod bouncer;
 mod instance;
 mod sql;
 mod template;
@@ -13,11 +14,14 @@ use async_trait::async_trait;
 use tokio::time::sleep;
 
 use self::instance::Instance;
+use super::certificate::Certificate;
 use super::deployment::{Deployment, Url};
 use super::place::{self, Place};
 use super::port;
 use super::setup::{Persistence, Setup, Standby};
 use crate::clock::boot_time;
+
+pub(super) use self::bouncer::Bouncer;
 
 /// The user that a store is opened as, and the name of the database that it owns.
 const USER: &str = "anynode";
@@ -34,6 +38,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(super) struct Postgres {
     setup: Setup,
+    certificate: Certificate,
     primary: Instance,
     standby: Option<Instance>,
     /// How many data directories there have been.
@@ -53,10 +58,12 @@ impl Postgres {
         let place = Place::new("postgres")?;
         let data = place.path().join("data-0");
         template::copy(&template, &data)?;
-        let settings = settings(setup);
+        let certificate = Certificate::write(place.path())?;
+        let settings = settings(setup, &certificate);
         let primary = Instance::start(&data, place.path(), port::free()?, settings).await?;
         let mut postgres = Self {
             setup: setup.clone(),
+            certificate,
             primary,
             standby: None,
             directories: 1,
@@ -72,7 +79,7 @@ impl Postgres {
             return Ok(());
         }
         let data = self.next_directory()?;
-        let settings = settings(&self.setup);
+        let settings = settings(&self.setup, &self.certificate);
         instance::back_up(&self.primary, &data)?;
         let standby = Instance::start(&data, self.place.path(), port::free()?, settings).await?;
         self.standby = Some(standby);
@@ -88,6 +95,10 @@ impl Postgres {
             self.wait_until(is_synchronous).await?;
         }
         Ok(())
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.primary.address()
     }
 
     fn next_directory(&mut self) -> Result<PathBuf, Error> {
@@ -118,13 +129,19 @@ impl Postgres {
 #[async_trait]
 impl Deployment for Postgres {
     fn url(&self) -> Url {
-        let address = self.primary.address();
-        let text = format!("postgres://{USER}:{PASSWORD}@{address}/{USER}");
-        Url::new(text, "schema")
+        url_at(self.address())
+    }
+
+    /// The certificate is for a name, not for what the plain URL has.
+    fn secure_url(&self) -> Option<Url> {
+        let port = self.address().port();
+        let text = format!("postgres://{USER}:{PASSWORD}@localhost:{port}/{USER}");
+        let authority = self.certificate.authority.display().to_string();
+        Some(Url::new(text, "schema").with("tls_ca", &authority))
     }
 
     fn addresses(&self) -> Vec<SocketAddr> {
-        vec![self.primary.address()]
+        vec![self.address()]
     }
 
     fn pids(&self) -> Vec<u32> {
@@ -191,8 +208,14 @@ impl Deployment for Postgres {
     }
 }
 
+/// The URL of a store at this address.
+fn url_at(address: SocketAddr) -> Url {
+    let text = format!("postgres://{USER}:{PASSWORD}@{address}/{USER}");
+    Url::new(text, "schema")
+}
+
 /// The lines of the configuration.
-fn settings(setup: &Setup) -> Vec<(String, String)> {
+fn settings(setup: &Setup, certificate: &Certificate) -> Vec<(String, String)> {
     let is_durable = match setup.persistence {
         Persistence::None => "off",
         Persistence::EverySecond | Persistence::Always => "on",
@@ -201,7 +224,14 @@ fn settings(setup: &Setup) -> Vec<(String, String)> {
         Persistence::None | Persistence::Always => "on",
         Persistence::EverySecond => "off",
     };
+    let Certificate {
+        certificate, key, ..
+    } = certificate;
+    let (certificate, key) = (certificate.display().to_string(), key.display().to_string());
     let ours = [
+        ("ssl", "on"),
+        ("ssl_cert_file", &certificate),
+        ("ssl_key_file", &key),
         ("fsync", is_durable),
         ("full_page_writes", is_durable),
         ("synchronous_commit", commit),

@@ -23,16 +23,29 @@ pub(super) async fn ask(server: SocketAddr, sql: &str) -> Result<String, Error> 
     ask_in(server, SUPERUSER, sql).await
 }
 
-/// Asks in this database, by a connection of its own, and answers a line for each row.
+/// Asks in this database.
 ///
 /// # Errors
 /// As [`ask`].
 pub(super) async fn ask_in(server: SocketAddr, database: &str, sql: &str) -> Result<String, Error> {
+    ask_as(SUPERUSER, server, database, sql).await
+}
+
+/// Asks as this user, by a connection of its own, and answers a line for each row.
+///
+/// # Errors
+/// As [`ask`].
+pub(super) async fn ask_as(
+    user: &str,
+    server: SocketAddr,
+    database: &str,
+    sql: &str,
+) -> Result<String, Error> {
     let mut config = Config::new();
     config
         .host(server.ip().to_string())
         .port(server.port())
-        .user(SUPERUSER)
+        .user(user)
         .password(PASSWORD)
         .dbname(database);
     let asking = async {

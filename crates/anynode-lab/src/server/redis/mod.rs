@@ -1,9 +1,14 @@
 //! Redis and Valkey.
 
 mod ask;
+mod cluster;
+mod group;
 mod node;
+mod sentinel;
 mod single;
 
+pub(super) use self::cluster::Cluster;
+pub(super) use self::sentinel::Sentinel;
 pub(super) use self::single::Single;
 
 use super::setup::{Persistence, Setup};

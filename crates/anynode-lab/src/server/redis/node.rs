@@ -1,6 +1,7 @@
 //! One Redis, Valkey or sentinel process.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,7 +26,17 @@ pub(super) struct Node {
     address: SocketAddr,
     access: Access,
     order: Order,
+    conf: PathBuf,
     process: Option<Process>,
+    state: State,
+}
+
+/// What was last done to a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Running,
+    Paused,
+    Killed,
 }
 
 // === impl Node ===
@@ -48,7 +59,9 @@ impl Node {
             address: SocketAddr::from(([127, 0, 0, 1], port)),
             access,
             order: order(name, program, directory),
+            conf: directory.join("conf"),
             process: None,
+            state: State::Killed,
         };
         let common = [
             "bind 127.0.0.1".to_owned(),
@@ -60,8 +73,8 @@ impl Node {
             .chain(lines)
             .map(|line| format!("{line}\n"))
             .collect();
-        let file = directory.join("conf");
-        fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+        let conf = &node.conf;
+        fs::write(conf, text).with_context(|| format!("cannot write {}", conf.display()))?;
         node.launch().await?;
         Ok(node)
     }
@@ -88,6 +101,7 @@ impl Node {
             sleep(PAUSE).await;
         }
         self.process = Some(process);
+        self.state = State::Running;
         Ok(())
     }
 
@@ -111,19 +125,41 @@ impl Node {
         Some(self.process.as_ref()?.pid())
     }
 
+    /// Whether it has not been killed; it may be paused.
+    pub(super) fn is_running(&self) -> bool {
+        self.state != State::Killed
+    }
+
+    /// Whether it can answer.
+    pub(super) fn is_awake(&self) -> bool {
+        self.state == State::Running
+    }
+
+    /// Adds a line to its configuration, for its next launch.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(super) fn configure(&self, line: &str) -> Result<(), Error> {
+        let mut file = File::options().append(true).open(&self.conf)?;
+        writeln!(file, "{line}").context("the configuration cannot be changed")
+    }
+
     pub(super) fn kill(&mut self) {
         self.process = None;
+        self.state = State::Killed;
     }
 
     pub(super) fn pause(&mut self) {
         if let Some(process) = &mut self.process {
             process.pause();
+            self.state = State::Paused;
         }
     }
 
     pub(super) fn resume(&mut self) {
         if let Some(process) = &mut self.process {
             process.resume();
+            self.state = State::Running;
         }
     }
 
@@ -137,11 +173,10 @@ impl Node {
 }
 
 fn order(name: &str, program: &Path, directory: &Path) -> Order {
-    let conf: PathBuf = directory.join("conf");
     Order {
         name: name.to_owned(),
         program: program.to_owned(),
-        arguments: vec![conf.into_os_string()],
+        arguments: vec![directory.join("conf").into()],
         rights: Rights::Same,
         farewell: "KILL",
         log: directory.join("log"),

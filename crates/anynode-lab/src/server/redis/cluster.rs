@@ -1,0 +1,234 @@
+//! A Redis cluster of three primaries and their replicas.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, Error, bail, ensure};
+use async_trait::async_trait;
+
+use super::ask::{Access, field_of};
+use super::group::{Group, Role, role, wait_until};
+use super::node::Node;
+use crate::server::deployment::{Deployment, Url};
+use crate::server::place::Place;
+use crate::server::program;
+use crate::server::setup::Setup;
+
+const PRIMARIES: usize = 3;
+
+const SLOTS: usize = 16_384;
+
+/// The first nodes are the primaries at the start; later any may be.
+#[derive(Debug)]
+pub(in crate::server) struct Cluster {
+    group: Group,
+    /// Of each primary.
+    replicas: usize,
+    _place: Place,
+}
+
+// === impl Cluster ===
+
+impl Cluster {
+    /// Starts the nodes and makes them a cluster.
+    ///
+    /// # Errors
+    /// When one cannot be started, or the cluster does not become whole in time.
+    pub(in crate::server) async fn start(setup: &Setup) -> Result<Self, Error> {
+        let program = program::script("redis-server", "redis")?;
+        let place = Place::new("redis-cluster")?;
+        let replicas = setup.replicas.unwrap_or(1);
+        let mut lines = super::lines(&Setup {
+            settings: Vec::new(),
+            ..setup.clone()
+        });
+        let ours = [
+            "cluster-enabled yes",
+            "cluster-node-timeout 1000",
+            // A replica that lost its primary takes over however long ago it heard of it, and
+            // stays with its own.
+            "cluster-replica-validity-factor 0",
+            "cluster-allow-replica-migration no",
+        ];
+        lines.extend(ours.map(str::to_owned));
+        lines.extend(super::own_lines(setup));
+        let mut nodes = Vec::new();
+        for number in 0..PRIMARIES * (1 + replicas) {
+            let name = format!("node-{number}");
+            let directory = place.make(&name)?;
+            let access = Access::default();
+            nodes.push(Node::start(&name, &program, &directory, access, &lines).await?);
+        }
+        let cluster = Self {
+            group: Group { nodes },
+            replicas,
+            _place: place,
+        };
+        cluster.join().await?;
+        wait_until(|| cluster.whole()).await?;
+        Ok(cluster)
+    }
+
+    /// Gives each primary its slots, lets all nodes meet, and gives each replica its primary.
+    async fn join(&self) -> Result<(), Error> {
+        let nodes = &self.group.nodes;
+        let (primaries, others) = nodes.split_at(PRIMARIES);
+        for (number, node) in primaries.iter().enumerate() {
+            let first = (number * SLOTS / PRIMARIES).to_string();
+            let last = ((number + 1) * SLOTS / PRIMARIES - 1).to_string();
+            node.ask(&["CLUSTER", "ADDSLOTSRANGE", &first, &last])
+                .await?;
+        }
+        // Epochs of their own, so that no time is lost with giving them different ones.
+        for (number, node) in nodes.iter().enumerate() {
+            let epoch = (number + 1).to_string();
+            node.ask(&["CLUSTER", "SET-CONFIG-EPOCH", &epoch]).await?;
+        }
+        let port = primaries[0].address().port().to_string();
+        for node in &nodes[1..] {
+            node.ask(&["CLUSTER", "MEET", "127.0.0.1", &port]).await?;
+        }
+        wait_until(|| self.is_agreed()).await?;
+        for (number, replica) in others.iter().enumerate() {
+            let primary = primaries[number % PRIMARIES]
+                .ask(&["CLUSTER", "MYID"])
+                .await?;
+            replica.ask(&["CLUSTER", "REPLICATE", &primary]).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether every node that can answer knows all others, and who serves what.
+    async fn is_agreed(&self) -> Result<(), Error> {
+        let known = self.group.nodes.len().to_string();
+        for node in self.group.awake() {
+            let info = node.ask(&["CLUSTER", "INFO"]).await?;
+            let field = |name| field_of(&info, name);
+            let is_well = field("cluster_state") == "ok"
+                && field("cluster_known_nodes") == known
+                && field("cluster_slots_ok") == SLOTS.to_string();
+            ensure!(is_well, "{} says {info}", node.address());
+        }
+        Ok(())
+    }
+
+    /// Whether there are as many primaries as there should be, and nodes agree on that.
+    async fn is_served(&self) -> Result<(), Error> {
+        self.is_agreed().await?;
+        let primaries = self.group.primaries().await?.len();
+        ensure!(primaries == PRIMARIES, "there are {primaries} primaries");
+        Ok(())
+    }
+
+    /// Whether it is served and each primary has its replicas.
+    async fn whole(&self) -> Result<(), Error> {
+        self.is_served().await?;
+        for node in self.group.awake() {
+            let address = node.address();
+            match role(node).await? {
+                Role::Primary { replicas } => {
+                    ensure!(
+                        replicas == self.replicas,
+                        "{address} has {replicas} replicas"
+                    );
+                }
+                Role::Replica { is_linked } => ensure!(is_linked, "{address} has no primary"),
+            }
+        }
+        Ok(())
+    }
+
+    async fn a_primary(&self) -> Result<SocketAddr, Error> {
+        let primaries = self.group.primaries().await?;
+        primaries.first().copied().context("there is no primary")
+    }
+}
+
+#[async_trait]
+impl Deployment for Cluster {
+    fn url(&self) -> Url {
+        let addresses = self.addresses();
+        let addresses = addresses
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>();
+        Url::new(
+            format!("redis+cluster://{}/", addresses.join(",")),
+            "prefix",
+        )
+    }
+
+    fn secure_url(&self) -> Option<Url> {
+        None
+    }
+
+    fn addresses(&self) -> Vec<SocketAddr> {
+        self.group.addresses()
+    }
+
+    fn pids(&self) -> Vec<u32> {
+        self.group.pids().collect()
+    }
+
+    async fn kill(&mut self) -> Result<(), Error> {
+        let primary = self.a_primary().await?;
+        self.group.at_mut(primary)?.kill();
+        Ok(())
+    }
+
+    async fn restart(&mut self) -> Result<(), Error> {
+        for node in &mut self.group.nodes {
+            node.launch().await?;
+        }
+        wait_until(|| self.whole()).await
+    }
+
+    async fn pause(&mut self) -> Result<(), Error> {
+        let primary = self.a_primary().await?;
+        self.group.at_mut(primary)?.pause();
+        Ok(())
+    }
+
+    async fn resume(&mut self) -> Result<(), Error> {
+        self.group.resume();
+        wait_until(|| self.is_served()).await
+    }
+
+    async fn fail_over(&mut self) -> Result<(), Error> {
+        if self.replicas == 0 {
+            bail!("a primary without replicas has none to fail over to");
+        }
+        self.kill().await?;
+        wait_until(|| self.is_served()).await
+    }
+
+    async fn flush(&self) -> Result<(), Error> {
+        for primary in self.group.primaries().await? {
+            self.group.at(primary)?.ask(&["FLUSHALL"]).await?;
+        }
+        Ok(())
+    }
+
+    /// Goes to the primary that serves the key, which is the word after the command.
+    async fn command(&self, words: &[&str]) -> Result<String, Error> {
+        let mut at = self.a_primary().await?;
+        // A second time only to where the first one pointed.
+        for _ in 0..2 {
+            match self.group.at(at)?.ask(words).await {
+                Err(error) => at = moved_to(&error).ok_or(error)?,
+                answer => return answer,
+            }
+        }
+        bail!("two nodes each say that another one serves the key")
+    }
+
+    async fn command_at(&self, server: SocketAddr, words: &[&str]) -> Result<String, Error> {
+        self.group.at(server)?.ask(words).await
+    }
+}
+
+/// Where a node says that the key is served.
+fn moved_to(error: &Error) -> Option<SocketAddr> {
+    let error: &redis::RedisError = error.chain().find_map(|cause| cause.downcast_ref())?;
+    let (address, _slot) = error.redirect_node()?;
+    address.parse().ok()
+}
