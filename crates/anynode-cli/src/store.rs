@@ -24,6 +24,8 @@ const FEATURES: &[(&str, &[&str])] = &[
 const BUILT_IN: &[&str] = &[
     #[cfg(feature = "sqlite")]
     "sqlite",
+    #[cfg(feature = "postgres")]
+    "postgres",
 ];
 
 /// Opens the store.
@@ -107,7 +109,7 @@ mod tests {
     fn a_store_that_is_not_built_in_is_refused_with_the_name_of_its_feature() {
         check("redis://:hunter2@localhost", &["redis:", "`redis`"]);
         check("redis+cluster://:hunter2@h", &["redis+cluster:", "`redis`"]);
-        check("postgresql://u:hunter2@h/db", &["`postgres`"]);
+        check("mongodb+srv://u:hunter2@h/db", &["`mongodb`"]);
     }
 
     #[test]

@@ -4,6 +4,8 @@
 #[allow(dead_code, reason = "the stores on the network use parts of it each")]
 mod net;
 mod order;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
@@ -21,6 +23,7 @@ pub use self::order::check_order;
 /// | URL | store | feature |
 /// |---|---|---|
 /// | `sqlite:PATH` | [`sqlite::SqliteStore`] | `sqlite` (default) |
+/// | `postgres://USER:PASSWORD@HOST/DATABASE`, `postgresql://` | `postgres::PostgresStore` | `postgres` |
 ///
 /// # Errors
 /// `Config` when the URL names no store that is built in, or one that cannot be used as it is
@@ -34,14 +37,16 @@ pub use self::order::check_order;
 /// assert_eq!(store.inspect().await?.store, "sqlite");
 /// # Ok::<(), anynode_core::Error>(()) }).unwrap();
 /// ```
-#[expect(
+#[allow(
     clippy::unused_async,
-    reason = "stores over the network are opened by the same call"
+    reason = "only stores over the network are waited for"
 )]
 pub async fn open(url: &str) -> Result<Arc<dyn Store>> {
     match scheme(url)? {
         #[cfg(feature = "sqlite")]
         Scheme::Sqlite => Ok(Arc::new(sqlite::SqliteStore::open(url)?)),
+        #[cfg(feature = "postgres")]
+        Scheme::Postgres => Ok(Arc::new(postgres::PostgresStore::open(url).await?)),
     }
 }
 
@@ -50,9 +55,9 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>> {
 ///
 /// # Errors
 /// As [`open`], and `Config` when there is no such store yet.
-#[expect(
+#[allow(
     clippy::unused_async,
-    reason = "stores over the network are opened by the same call"
+    reason = "only stores over the network are waited for"
 )]
 pub async fn open_existing(url: &str) -> Result<Arc<dyn Store>> {
     match scheme(url)? {
@@ -60,6 +65,11 @@ pub async fn open_existing(url: &str) -> Result<Arc<dyn Store>> {
         Scheme::Sqlite => {
             let options = sqlite::SqliteStore::options().with_existing_file();
             Ok(Arc::new(options.open(url)?))
+        }
+        #[cfg(feature = "postgres")]
+        Scheme::Postgres => {
+            let options = postgres::PostgresStore::options().with_existing_schema();
+            Ok(Arc::new(options.open(url).await?))
         }
     }
 }
@@ -73,6 +83,8 @@ pub async fn inspect(url: &str) -> Result<Facts> {
     match scheme(url)? {
         #[cfg(feature = "sqlite")]
         Scheme::Sqlite => open_existing(url).await?.inspect().await,
+        #[cfg(feature = "postgres")]
+        Scheme::Postgres => open_existing(url).await?.inspect().await,
     }
 }
 
@@ -80,6 +92,8 @@ pub async fn inspect(url: &str) -> Result<Facts> {
 enum Scheme {
     #[cfg(feature = "sqlite")]
     Sqlite,
+    #[cfg(feature = "postgres")]
+    Postgres,
 }
 
 fn scheme(url: &str) -> Result<Scheme> {
@@ -88,8 +102,16 @@ fn scheme(url: &str) -> Result<Scheme> {
         "sqlite" => Ok(Scheme::Sqlite),
         #[cfg(not(feature = "sqlite"))]
         "sqlite" => Err(refused("sqlite: needs the feature `sqlite` of anynode")),
+        #[cfg(feature = "postgres")]
+        "postgres" | "postgresql" => Ok(Scheme::Postgres),
+        #[cfg(not(feature = "postgres"))]
+        "postgres" | "postgresql" => {
+            Err(refused("postgres: needs the feature `postgres` of anynode"))
+        }
         // What follows the scheme may hold a password, so the URL is never repeated.
-        _ => Err(refused("this URL names no known store; known are: sqlite:")),
+        _ => Err(refused(
+            "this URL names no known store; known are: sqlite:, postgres:",
+        )),
     }
 }
 

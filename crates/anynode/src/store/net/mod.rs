@@ -51,12 +51,8 @@ pub(super) async fn dial(
     security: &Security,
     limit: Duration,
 ) -> io::Result<Stream> {
-    if !security.admits(&address.host) {
-        let message = format!("plaintext to another machine, and no {PLAINTEXT_OPTION}");
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
-    }
     let connecting = async {
-        let tcp = connect(address).await?;
+        let tcp = admitted(address, security).await?;
         match security {
             Security::PlainOnThisMachine | Security::PlainAnywhere => Ok(Stream::Plain(tcp)),
             Security::Tls(tls) => tls.over(tcp, &address.host).await,
@@ -65,6 +61,30 @@ pub(super) async fn dial(
     timeout(limit, connecting)
         .await
         .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+/// As [`dial`], for a driver that agrees on TLS with the server before it speaks it.
+///
+/// # Errors
+/// As [`dial`].
+#[cfg(feature = "postgres")]
+pub(super) async fn reach(
+    address: &Address,
+    security: &Security,
+    limit: Duration,
+) -> io::Result<TcpStream> {
+    timeout(limit, admitted(address, security))
+        .await
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+/// Connects by TCP, if the host may be reached so.
+async fn admitted(address: &Address, security: &Security) -> io::Result<TcpStream> {
+    if !security.admits(&address.host) {
+        let message = format!("plaintext to another machine, and no {PLAINTEXT_OPTION}");
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
+    }
+    connect(address).await
 }
 
 /// Connects by TCP to the first address of the host that answers.

@@ -1,0 +1,309 @@
+//! The invalidation channel: the change table, read by what one snapshot sees and the one
+//! before did not.
+
+use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
+
+use anynode_core::{
+    BarrierId, Channel, ChannelKind, Event, Handle, NodeId, Snapshot, Timestamp, Tombstone,
+    store::{Loss, Result},
+};
+use async_trait::async_trait;
+use tokio::sync::watch;
+use tokio_postgres::Row;
+
+use super::{
+    Inner,
+    fault::{Act, Fault},
+    fence::Seen,
+    lane::before,
+    link::{Link, Value},
+    row,
+    statement::Statement,
+    told, upkeep,
+};
+use crate::clock::boot_time;
+
+/// The channel of one node, on a connection of its own.
+pub(super) struct PostgresChannel {
+    store: Arc<Inner>,
+    node: NodeId,
+    link: Option<Arc<Link>>,
+    /// What the last poll saw.
+    cursor: Option<Cursor>,
+    /// What the last heartbeat saw. After a crash the server may give the number of a
+    /// transaction again that it gave after that: a cursor that knows it would take the new
+    /// transaction for the old one. So this is where another connection goes on from.
+    sure: Option<Cursor>,
+    seen: Option<Seen>,
+    changed: watch::Receiver<u64>,
+    /// When the last poll ended, on the boot clock.
+    polled_at: Duration,
+    ready: VecDeque<Event>,
+    barriers: u64,
+}
+
+/// How far a channel has read.
+#[derive(Clone, Debug)]
+struct Cursor {
+    /// Every transaction that this snapshot sees.
+    snapshot: String,
+    /// The server's time of it.
+    at: Timestamp,
+}
+
+/// How often a channel that waits looks for changes, if nobody says that there are some: well
+/// within the lease.
+const POLL: Duration = Duration::from_millis(300);
+
+/// More changes than this between two polls are a flush.
+const CHANGES_MAX: usize = 10_000;
+
+/// By how much the time of a snapshot may differ from the moment it was taken.
+const SNAPSHOT_SKEW: Duration = Duration::from_secs(60);
+
+// === impl PostgresChannel ===
+
+impl PostgresChannel {
+    pub(super) async fn open(store: Arc<Inner>, node: NodeId) -> Result<Self, Fault> {
+        let mut channel = Self {
+            changed: store.changed.subscribe(),
+            store,
+            node,
+            link: None,
+            cursor: None,
+            sure: None,
+            seen: None,
+            polled_at: Duration::ZERO,
+            ready: VecDeque::new(),
+            barriers: 0,
+        };
+        channel.heartbeat().await?;
+        Ok(channel)
+    }
+
+    /// Tells the store that the node lives, and reads what was committed before this call.
+    async fn heartbeat(&mut self) -> Result<Timestamp, Fault> {
+        let link = self.link().await?;
+        let (warnings, node) = (link.warnings(), self.node.clone());
+        let cursor = self.cursor.as_ref().map(|cursor| cursor.snapshot.clone());
+        let values: [Value<'_>; 3] = [&cursor, &limit(), &node.as_str()];
+        let rows = self.ask(&link, &upkeep::HEARTBEAT, &values).await?;
+        if link.warnings() != warnings {
+            // It went on without the standbys that it has to wait for.
+            self.lose();
+            return Err(Fault::Alone);
+        }
+        let at = self.take(&rows)?;
+        self.sure = self.cursor.clone();
+        Ok(at)
+    }
+
+    /// Reads what was committed before this call.
+    async fn poll(&mut self) -> Result<(), Fault> {
+        let link = self.link().await?;
+        let cursor = self.cursor.as_ref().map(|cursor| cursor.snapshot.clone());
+        let values: [Value<'_>; 2] = [&cursor, &limit()];
+        let rows = self.ask(&link, &upkeep::POLL, &values).await?;
+        self.take(&rows)?;
+        Ok(())
+    }
+
+    /// The connection; another one if it ended, which goes on from the last sure cursor.
+    async fn link(&mut self) -> Result<Arc<Link>, Fault> {
+        if let Some(link) = self.link.as_ref().filter(|link| link.is_open()) {
+            return Ok(link.clone());
+        }
+        self.lose();
+        let link = self.store.dialler.dial().await?;
+        self.link = Some(link.clone());
+        Ok(link)
+    }
+
+    fn lose(&mut self) {
+        if let Some(link) = self.link.take() {
+            link.give_up();
+        }
+        self.cursor.clone_from(&self.sure);
+    }
+
+    async fn ask(
+        &mut self,
+        link: &Arc<Link>,
+        statement: &'static Statement,
+        values: &[Value<'_>],
+    ) -> Result<Vec<Row>, Fault> {
+        let until = boot_time() + self.store.deadline;
+        let asked = before(until, link.ask(&self.store.sql, statement, values)).await;
+        let fault = match asked {
+            Some(Ok(rows)) => return Ok(rows),
+            Some(Err(error)) => Fault::from(error),
+            None => {
+                self.store.dialler.cancel(link);
+                Fault::Late
+            }
+        };
+        self.lose();
+        Err(fault)
+    }
+
+    /// Takes the answer of a poll, all of it or nothing, and tells its time.
+    fn take(&mut self, rows: &[Row]) -> Result<Timestamp, Fault> {
+        let taken = self.events(rows);
+        let (cursor, seen, events) = match taken {
+            Ok(taken) => taken,
+            Err(fault) => {
+                self.lose();
+                return Err(fault);
+            }
+        };
+        let at = cursor.at;
+        self.cursor = Some(cursor);
+        self.seen = Some(seen);
+        self.ready.extend(events);
+        self.polled_at = boot_time();
+        Ok(at)
+    }
+
+    fn events(&self, rows: &[Row]) -> Result<(Cursor, Seen, Vec<Event>), Fault> {
+        let first = rows.first().ok_or(Fault::Corrupt("horizon"))?;
+        let seen = Seen::read(first)?;
+        let cursor = Cursor {
+            at: row::time(first, 0, "now")?,
+            snapshot: row::value::<&str>(first, 1, "snapshot")?.to_owned(),
+        };
+        let removed_until = row::time(first, 8, "removed_until")?;
+        let is_swept = |cursor: &Cursor| cursor.at <= removed_until + SNAPSHOT_SKEW;
+        let is_behind = self.cursor.as_ref().is_some_and(is_swept);
+        if is_behind || self.is_another(&seen) || rows.len() > CHANGES_MAX {
+            return Ok((cursor, seen, vec![Event::Flush]));
+        }
+        let mut events = Vec::with_capacity(rows.len());
+        for row in rows {
+            if let Some(kind) = row::value(row, 9, "kind")? {
+                events.push(event(kind, row, 10)?);
+            }
+        }
+        Ok((cursor, seen, events))
+    }
+
+    /// Whether this is another server than the last time, or the same started anew, to which
+    /// the numbers of transactions in the cursor mean nothing.
+    fn is_another(&self, now: &Seen) -> bool {
+        match self.seen.as_ref().map(|before| before.judge(now)) {
+            None | Some(Loss::Same) => false,
+            Some(Loss::NothingLost) => true,
+            Some(Loss::PerhapsLost) => {
+                tracing::error!(
+                    "postgres: another server took over that may lack writes which were \
+                     acknowledged, revocations among them"
+                );
+                true
+            }
+        }
+    }
+
+    /// Waits until there may be changes.
+    async fn wait(&mut self) {
+        let due = (self.polled_at + POLL).saturating_sub(boot_time());
+        let woken = tokio::time::timeout(due, self.changed.changed()).await;
+        if woken.is_ok() {
+            // If the caller stops waiting here, the next look is due all the same.
+            self.polled_at = Duration::ZERO;
+        }
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Channel for PostgresChannel {
+    fn kind(&self) -> ChannelKind {
+        ChannelKind::Leased
+    }
+
+    async fn snapshot(&mut self) -> Result<Snapshot> {
+        let answer = match self.link().await {
+            Ok(link) => self.ask(&link, &upkeep::SNAPSHOT, &[]).await,
+            Err(fault) => Err(fault),
+        };
+        let answer = answer.and_then(|rows| snapshot(&rows));
+        told("watch", Act::Read, answer)
+    }
+
+    async fn next(&mut self) -> Result<Event> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Ok(event);
+            }
+            self.wait().await;
+            told("watch", Act::Read, self.poll().await)?;
+        }
+    }
+
+    async fn barrier(&mut self) -> Result<BarrierId> {
+        // What was acknowledged before this call is visible to the statement of the heartbeat,
+        // and so comes with its answer.
+        let at = told("watch", Act::Read, self.heartbeat().await)?;
+        self.barriers += 1;
+        let id = BarrierId(self.barriers);
+        self.ready.push_back(Event::Passed(id, at));
+        Ok(id)
+    }
+}
+
+impl fmt::Debug for PostgresChannel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresChannel")
+            .field("node", &self.node)
+            .field("cursor", &self.cursor)
+            .finish_non_exhaustive()
+    }
+}
+
+fn limit() -> i64 {
+    i64::try_from(CHANGES_MAX + 1).unwrap_or(i64::MAX)
+}
+
+/// What a change tells, from its key on in the columns from `at` on.
+fn event(kind: i16, row: &Row, at: usize) -> Result<Event, Fault> {
+    match kind {
+        1 => Ok(Event::Changed(handle(row, at)?)),
+        2 => Ok(Event::Revoked(tombstone(row, at)?)),
+        3 => {
+            let entry = row::entry(row, at + 3)?.unwrap_or_default();
+            Ok(Event::User(row::user(row, at)?, entry))
+        }
+        4 => Ok(Event::Flush),
+        _ => Err(Fault::Corrupt("kind")),
+    }
+}
+
+fn snapshot(rows: &[Row]) -> Result<Snapshot, Fault> {
+    let first = rows.first().ok_or(Fault::Corrupt("now"))?;
+    let mut snapshot = Snapshot {
+        now: row::time(first, 0, "now")?,
+        ..Snapshot::default()
+    };
+    for row in rows {
+        let Some(kind) = row::value(row, 1, "kind")? else {
+            continue;
+        };
+        match event(kind, row, 2)? {
+            Event::Revoked(tombstone) => snapshot.revoked.push(tombstone),
+            Event::User(user, entry) => snapshot.users.push((user, entry)),
+            _ => return Err(Fault::Corrupt("kind")),
+        }
+    }
+    Ok(snapshot)
+}
+
+fn tombstone(row: &Row, at: usize) -> Result<Tombstone, Fault> {
+    Ok(Tombstone {
+        handle: handle(row, at)?,
+        cause: row::cause_of(row::value(row, at + 1, "cause")?)?,
+        until: row::time(row, at + 2, "until")?,
+    })
+}
+
+fn handle(row: &Row, at: usize) -> Result<Handle, Fault> {
+    Ok(Handle::from_bytes(row::bytes(row, at, "key")?))
+}

@@ -1,0 +1,243 @@
+//! What can go wrong between the store and its server, and what it means to the caller.
+
+use std::{error, fmt, io, sync::Arc};
+
+use anynode_core::store::{Error, ErrorKind};
+use tokio_postgres::error::SqlState;
+
+use super::NAME;
+
+/// Why a call on the server failed.
+#[derive(Clone, Debug)]
+pub(super) enum Fault {
+    /// There is no connection, and nothing was sent.
+    Unreachable(Arc<io::Error>),
+    /// The connection ended with something sent and not answered.
+    Broken(Arc<tokio_postgres::Error>),
+    /// The server refused; what it was asked did not happen.
+    Refused(SqlState),
+    /// The server ended the connection, or is not sure what became of the statement.
+    Ended(SqlState),
+    /// The server is a standby and takes no writes.
+    Standby,
+    /// The deadline passed before anything was sent.
+    Busy,
+    /// The deadline passed before the answer came.
+    Late,
+    /// The server went on before the standbys that it has to wait for had the write.
+    Alone,
+    /// A row holds what no anynode wrote; this is the column.
+    Corrupt(&'static str),
+    /// The store is not set up for this.
+    Config(String),
+}
+
+/// Whether the call would have changed the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    Read,
+    Write,
+    /// As `Write`, and the answer counts only if the server did not warn: it warns when it goes
+    /// on without the standbys that it has to wait for.
+    WriteSurely,
+}
+
+/// The code of an error that the server reported. Its text may quote what is in a row, so that
+/// is not kept.
+#[derive(Debug)]
+struct Reported(String);
+
+// === impl Fault ===
+
+impl Fault {
+    /// Whether the connection is of no more use.
+    pub(super) fn ends_the_link(&self) -> bool {
+        match self {
+            Self::Broken(_) | Self::Ended(_) | Self::Standby | Self::Late => true,
+            Self::Refused(code) => {
+                is_stale_plan(code) || *code == SqlState::READ_ONLY_SQL_TRANSACTION
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether trying again helps, after which nothing can have happened twice.
+    pub(super) fn is_worth_another_try(&self, act: Act) -> bool {
+        match self {
+            Self::Refused(code) => {
+                [
+                    SqlState::T_R_SERIALIZATION_FAILURE,
+                    SqlState::T_R_DEADLOCK_DETECTED,
+                    // It was the primary a moment ago; another may be now.
+                    SqlState::READ_ONLY_SQL_TRANSACTION,
+                ]
+                .contains(code)
+                    || is_stale_plan(code)
+            }
+            Self::Broken(_) | Self::Ended(_) => act == Act::Read,
+            _ => false,
+        }
+    }
+
+    /// Whether the server has no room for another connection.
+    pub(super) fn is_too_many_connections(&self) -> bool {
+        matches!(self, Self::Refused(code) if *code == SqlState::TOO_MANY_CONNECTIONS)
+    }
+
+    /// The answer to the caller.
+    pub(super) fn error(&self, verb: &'static str, act: Act) -> Error {
+        let error = Error::new(self.kind(act), NAME, verb);
+        match self {
+            Self::Unreachable(source) => error
+                .with_detail("the server cannot be reached")
+                .with_source(source.clone()),
+            Self::Broken(source) => error
+                .with_detail("the connection was lost")
+                .with_source(source.clone()),
+            Self::Refused(code) | Self::Ended(code) => error
+                .with_detail(meaning(code))
+                .with_source(Reported(code.code().to_owned())),
+            Self::Standby => error.with_detail("the server is a standby, and no primary answers"),
+            Self::Busy => error.with_detail("no connection was free before the deadline"),
+            Self::Late => error.with_detail("the server did not answer before the deadline"),
+            Self::Alone => error.with_detail(
+                "the server has the write, and the standbys it has to wait for may not",
+            ),
+            Self::Corrupt(column) => error.with_detail(format!("unreadable column {column}")),
+            Self::Config(detail) => error.with_detail(detail.clone()),
+        }
+    }
+
+    fn kind(&self, act: Act) -> ErrorKind {
+        match self {
+            Self::Broken(_) | Self::Ended(_) | Self::Late | Self::Alone if act != Act::Read => {
+                ErrorKind::Indeterminate
+            }
+            Self::Refused(code) => kind_of(code),
+            Self::Corrupt(_) => ErrorKind::Corrupt,
+            Self::Config(_) => ErrorKind::Config,
+            _ => ErrorKind::Unavailable,
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for Fault {
+    fn from(error: tokio_postgres::Error) -> Self {
+        match error.code() {
+            Some(code) if leaves_open(code) => Self::Ended(code.clone()),
+            Some(code) => Self::Refused(code.clone()),
+            None => Self::Broken(Arc::new(error)),
+        }
+    }
+}
+
+/// Whether a statement that met this error may have been committed all the same.
+fn leaves_open(code: &SqlState) -> bool {
+    *code == SqlState::ADMIN_SHUTDOWN
+        || *code == SqlState::CRASH_SHUTDOWN
+        || *code == SqlState::IDLE_SESSION_TIMEOUT
+        || *code == SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN
+        // Connection exceptions, most of them from a pooler, and errors of the system.
+        || ["08", "58"].iter().any(|class| code.code().starts_with(class))
+}
+
+/// Whether a prepared statement is not, or no more, what it was: someone discarded it, changed
+/// a table, or put a pooler between. Another connection prepares it anew.
+fn is_stale_plan(code: &SqlState) -> bool {
+    [
+        SqlState::INVALID_SQL_STATEMENT_NAME,
+        SqlState::DUPLICATE_PSTATEMENT,
+        SqlState::FEATURE_NOT_SUPPORTED,
+    ]
+    .contains(code)
+}
+
+fn kind_of(code: &SqlState) -> ErrorKind {
+    if *code == SqlState::DATA_CORRUPTED || *code == SqlState::INDEX_CORRUPTED {
+        return ErrorKind::Corrupt;
+    }
+    match &code.code()[..2] {
+        // Who one is, which database, which schema, and what is in it.
+        "28" | "3D" | "3F" | "42" => ErrorKind::Config,
+        "22" | "23" => ErrorKind::Corrupt,
+        _ => ErrorKind::Unavailable,
+    }
+}
+
+/// What an operator has to know of a code.
+fn meaning(code: &SqlState) -> &'static str {
+    if *code == SqlState::DISK_FULL {
+        return "the server's disk is full";
+    }
+    if *code == SqlState::TOO_MANY_CONNECTIONS {
+        return "the server has no room for another connection";
+    }
+    if *code == SqlState::READ_ONLY_SQL_TRANSACTION {
+        return "the server takes no writes; it is not the primary";
+    }
+    if *code == SqlState::INSUFFICIENT_PRIVILEGE {
+        return "the role lacks a right on the schema or its tables";
+    }
+    if *code == SqlState::CANNOT_CONNECT_NOW {
+        return "the server is starting up or shutting down";
+    }
+    match &code.code()[..2] {
+        "28" => "the server does not accept the user or the password",
+        "3D" => "there is no such database",
+        "3F" | "42" => "the schema is missing, or is not one of anynode",
+        "53" => "the server lacks a resource",
+        "57" => "an operator or a limit of the server ended it",
+        "40" => "the server gave it up in favour of another",
+        _ => "the server refused",
+    }
+}
+
+// === impl Reported ===
+
+impl fmt::Display for Reported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SQLSTATE {}", self.0)
+    }
+}
+
+impl error::Error for Reported {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_tells_the_caller_what_to_do() {
+        let kind = |code: &str, act| {
+            let code = SqlState::from_code(code);
+            let fault = if leaves_open(&code) {
+                Fault::Ended(code)
+            } else {
+                Fault::Refused(code)
+            };
+            fault.error("replace", act).kind()
+        };
+        let cases = [
+            ("57P01", ErrorKind::Indeterminate),
+            ("57P02", ErrorKind::Indeterminate),
+            ("57P03", ErrorKind::Unavailable),
+            ("53100", ErrorKind::Unavailable),
+            ("53300", ErrorKind::Unavailable),
+            ("25006", ErrorKind::Unavailable),
+            ("28P01", ErrorKind::Config),
+            ("3D000", ErrorKind::Config),
+            ("3F000", ErrorKind::Config),
+            ("42P01", ErrorKind::Config),
+            ("42501", ErrorKind::Config),
+            ("40001", ErrorKind::Unavailable),
+            ("40003", ErrorKind::Indeterminate),
+            ("08006", ErrorKind::Indeterminate),
+            ("XX001", ErrorKind::Corrupt),
+            ("57014", ErrorKind::Unavailable),
+        ];
+        for (code, expected) in cases {
+            assert_eq!(kind(code, Act::Write), expected, "{code}");
+            assert_ne!(kind(code, Act::Read), ErrorKind::Indeterminate, "{code}");
+        }
+    }
+}

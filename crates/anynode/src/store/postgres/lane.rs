@@ -1,0 +1,177 @@
+//! A few connections for one purpose, opened as they are needed and replaced when they end.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::Semaphore;
+use tokio_postgres::Row;
+
+use super::{
+    dial::Dialler,
+    fault::{Act, Fault},
+    link::{Link, Value},
+    sql::Sql,
+    statement::Statement,
+};
+use crate::clock::boot_time;
+
+/// Connections that stand for each other.
+///
+/// Purposes have lanes of their own, because on one connection answers come in the order of
+/// the requests: a read behind a write waits for the disk, and any call behind a revocation for
+/// the standbys.
+#[derive(Debug)]
+pub(super) struct Lane {
+    sql: Arc<Sql>,
+    dialler: Arc<Dialler>,
+    deadline: Duration,
+    links: Mutex<Vec<Arc<Link>>>,
+    links_max: usize,
+    /// Held while one is made, so that a thousand callers make one; with the last failure, for
+    /// those who waited.
+    dialling: tokio::sync::Mutex<Option<(Duration, Fault)>>,
+    room: Semaphore,
+}
+
+/// How many calls of a lane may be under way; further ones wait for room, up to their deadline.
+const CALLS_MAX: usize = 4_096;
+
+/// How often a call is sent anew after what surely did not happen.
+const TRIES_MAX: usize = 5;
+
+/// A failure to connect answers those who come this soon after it.
+const FAILURE_FRESH: Duration = Duration::from_millis(50);
+
+// === impl Lane ===
+
+impl Lane {
+    pub(super) fn new(sql: Arc<Sql>, dialler: Arc<Dialler>, links_max: usize) -> Arc<Self> {
+        Arc::new(Self {
+            deadline: dialler.limit,
+            sql,
+            dialler,
+            links: Mutex::default(),
+            links_max,
+            dialling: tokio::sync::Mutex::default(),
+            room: Semaphore::new(CALLS_MAX),
+        })
+    }
+
+    /// Takes a connection that was made elsewhere.
+    pub(super) fn adopt(&self, link: Arc<Link>) {
+        self.links().push(link);
+    }
+
+    /// Performs a statement within the deadline.
+    pub(super) async fn call(
+        self: &Arc<Self>,
+        act: Act,
+        statement: &'static Statement,
+        values: &[Value<'_>],
+    ) -> Result<Vec<Row>, Fault> {
+        let until = boot_time() + self.deadline;
+        let room = before(until, self.room.acquire())
+            .await
+            .ok_or(Fault::Busy)?;
+        let _room = room.expect("it is never closed");
+        let mut tries = 1;
+        loop {
+            let link = before(until, self.link())
+                .await
+                .unwrap_or(Err(Fault::Busy))?;
+            let warnings = link.warnings();
+            let asked = before(until, link.ask(&self.sql, statement, values)).await;
+            let fault = match asked {
+                Some(Ok(_)) if act == Act::WriteSurely && link.warnings() != warnings => {
+                    Fault::Alone
+                }
+                Some(Ok(rows)) => return Ok(rows),
+                Some(Err(error)) => Fault::from(error),
+                None => Fault::Late,
+            };
+            if fault.ends_the_link() {
+                self.drop_link(&link);
+            }
+            if matches!(fault, Fault::Late) && act != Act::Read {
+                self.dialler.cancel(&link);
+            }
+            if !fault.is_worth_another_try(act) || tries == TRIES_MAX {
+                return Err(fault);
+            }
+            tries += 1;
+        }
+    }
+
+    /// The connection with the fewest calls under way. Makes one if there is none; if all are
+    /// busy and there may be more, another is made meanwhile for later calls.
+    async fn link(self: &Arc<Self>) -> Result<Arc<Link>, Fault> {
+        if let Some(link) = self.least_busy() {
+            return Ok(link);
+        }
+        let came = boot_time();
+        let mut failure = self.dialling.lock().await;
+        if let Some(link) = self.least_busy() {
+            return Ok(link);
+        }
+        if let Some((at, fault)) = failure.as_ref()
+            && came.saturating_sub(FAILURE_FRESH) <= *at
+        {
+            return Err(fault.clone());
+        }
+        let dialled = self.dialler.dial().await;
+        *failure = dialled
+            .as_ref()
+            .err()
+            .map(|fault| (boot_time(), fault.clone()));
+        let link = dialled?;
+        self.links().push(link.clone());
+        Ok(link)
+    }
+
+    fn least_busy(self: &Arc<Self>) -> Option<Arc<Link>> {
+        let mut links = self.links();
+        links.retain(|link| link.is_open());
+        // Every call under way holds the connection that it is on.
+        let link = links
+            .iter()
+            .min_by_key(|link| Arc::strong_count(link))?
+            .clone();
+        let is_busy = Arc::strong_count(&link) > 2;
+        if is_busy && links.len() < self.links_max {
+            let lane = self.clone();
+            tokio::spawn(async move { lane.widen().await });
+        }
+        Some(link)
+    }
+
+    /// Makes another connection, unless somebody is making one. Where the server has no room
+    /// for it, those that there are have to do.
+    async fn widen(&self) {
+        let Ok(_alone) = self.dialling.try_lock() else {
+            return;
+        };
+        if self.links().len() < self.links_max
+            && let Ok(link) = self.dialler.dial().await
+        {
+            self.links().push(link);
+        }
+    }
+
+    /// Takes the connection out: whoever waits for an answer on it still gets it.
+    fn drop_link(&self, link: &Arc<Link>) {
+        link.give_up();
+        self.links().retain(|known| !Arc::ptr_eq(known, link));
+    }
+
+    fn links(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Link>>> {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the future gives before this time on the boot clock.
+pub(super) async fn before<F: Future>(until: Duration, future: F) -> Option<F::Output> {
+    let left = until.saturating_sub(boot_time());
+    tokio::time::timeout(left, future).await.ok()
+}

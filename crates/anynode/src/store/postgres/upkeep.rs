@@ -1,0 +1,215 @@
+//! The statements that no visitor waits for: what nodes hear and tell of each other, and sweeps.
+
+use tokio_postgres::types::Type;
+
+use super::{
+    fragment::{clock, durable_clock, emptied, entry, stamp_is_good},
+    statement::Statement,
+};
+
+/// What a poll answers in each of its rows: the time, its snapshot, whose history it is of (see
+/// `fence`), how far the change table was swept, and a change, or nulls where there is none.
+macro_rules! poll {
+    () => {
+        "SELECT c.now, s.snapshot::text, pg_is_in_recovery(), \
+         (SELECT system_identifier FROM pg_control_system()), \
+         CASE WHEN NOT pg_is_in_recovery() THEN pg_walfile_name(pg_current_wal_insert_lsn()) END, \
+         CASE WHEN NOT pg_is_in_recovery() THEN (pg_current_wal_insert_lsn() - '0/0')::bigint END, \
+         pg_postmaster_start_time()::text, current_setting('synchronous_standby_names') <> '', \
+         coalesce(h.removed_until, 0), x.kind, x.key, x.cause, x.until, x.epoch, x.spared, x.spared_from \
+         FROM c CROSS JOIN s LEFT JOIN {s}.horizon h ON true LEFT JOIN (SELECT * FROM {s}.change \
+         WHERE xid >= pg_snapshot_xmin($1::text::pg_snapshot) \
+         AND NOT pg_visible_in_snapshot(xid, $1::text::pg_snapshot) \
+         ORDER BY seq LIMIT $2) x ON true ORDER BY x.seq"
+    };
+}
+
+/// What this statement sees and the snapshot of the last did not: neither a gap nor a change
+/// twice, however long a transaction took to commit, and without waiting for any. A cursor on
+/// `seq` would pass over what commits after a later number did.
+pub(super) static POLL: Statement = Statement {
+    name: "poll",
+    text: concat!(
+        "WITH ",
+        clock!(),
+        ", s AS MATERIALIZED (SELECT pg_current_snapshot() AS snapshot) ",
+        poll!()
+    ),
+    types: &[Type::TEXT, Type::INT8],
+};
+
+/// As [`POLL`], and a heartbeat: only a primary takes it, and only with the standbys that it
+/// has to wait for.
+///
+/// The number of its transaction is given after the snapshot was taken, and its commit is on
+/// disk when it is acknowledged. So after a crash no number that the snapshot knows of is given
+/// again: a cursor that a heartbeat answered can be resumed.
+pub(super) static HEARTBEAT: Statement = Statement {
+    name: "heartbeat",
+    text: concat!(
+        "WITH ",
+        durable_clock!(),
+        ", s AS MATERIALIZED (SELECT pg_current_snapshot() AS snapshot), \
+         w AS (INSERT INTO {s}.node AS n (node, heartbeat_at) SELECT $3, c.now FROM c \
+         WHERE c.committed = 'on' ON CONFLICT (node) DO UPDATE \
+         SET heartbeat_at = greatest(n.heartbeat_at, excluded.heartbeat_at)) ",
+        poll!()
+    ),
+    types: &[Type::TEXT, Type::INT8, Type::TEXT],
+};
+
+/// The live tombstones and all user entries.
+pub(super) static SNAPSHOT: Statement = Statement {
+    name: "snapshot",
+    text: concat!(
+        "WITH ",
+        clock!(),
+        " SELECT c.now, x.kind, x.key, x.cause, x.until, x.epoch, x.spared, x.spared_from \
+         FROM c LEFT JOIN (SELECT 2::smallint AS kind, handle AS key, cause, deadline AS until, \
+         NULL::bigint AS epoch, NULL::bytea AS spared, NULL::bigint AS spared_from \
+         FROM {s}.record WHERE cause IS NOT NULL AND deadline > (SELECT now FROM c) \
+         UNION ALL SELECT 3::smallint, user_id, NULL, NULL, epoch, spared, spared_from \
+         FROM {s}.user_entry WHERE until > (SELECT now FROM c)) x ON true"
+    ),
+    types: &[],
+};
+
+/// The nodes that were heard of in the last so many milliseconds.
+pub(super) static NODES: Statement = Statement {
+    name: "nodes",
+    text: concat!(
+        "WITH ",
+        clock!(),
+        " SELECT n.node, n.heartbeat_at FROM c CROSS JOIN {s}.node n \
+         WHERE n.heartbeat_at > c.now - $1 ORDER BY n.node"
+    ),
+    types: &[Type::INT8],
+};
+
+/// Looks at the records that may have died, up to a limit: removes what expired, leaves a
+/// tombstone of what its user's entry outdated (its handle could be created anew and bear a
+/// stamp that is good again), and files anew what was in use. Answers how many it looked at and
+/// how many were dead.
+///
+/// Here and below, what somebody holds a lock on is passed over: it is in use, or another node
+/// sweeps it. So sweeps wait for nobody, and nobody waits for one that waits.
+pub(super) static EXPIRED: Statement = Statement {
+    name: "expired",
+    text: concat!(
+        "WITH ",
+        clock!(),
+        ", due AS MATERIALIZED (SELECT r.handle, r.deadline, r.idle_deadline, ",
+        stamp_is_good!(),
+        " AS good FROM {s}.record r ",
+        entry!("(SELECT now FROM c)"),
+        " WHERE r.cause IS NULL AND r.sweep_at <= (SELECT now FROM c) \
+         ORDER BY r.sweep_at LIMIT $1 FOR UPDATE OF r SKIP LOCKED), \
+         removed AS (DELETE FROM {s}.record r USING c, due WHERE r.handle = due.handle \
+         AND (due.deadline <= c.now OR (due.good AND due.idle_deadline <= c.now)) RETURNING 1), \
+         buried AS (UPDATE {s}.record r SET cause = 7, ended = false, ",
+        emptied!(),
+        " FROM c, due WHERE r.handle = due.handle AND due.deadline > c.now AND NOT due.good \
+         RETURNING 1), \
+         filed AS (UPDATE {s}.record r SET sweep_at = due.idle_deadline FROM c, due \
+         WHERE r.handle = due.handle AND due.good AND due.deadline > c.now \
+         AND due.idle_deadline > c.now) \
+         SELECT (SELECT count(*) FROM due), \
+         (SELECT count(*) FROM removed) + (SELECT count(*) FROM buried)"
+    ),
+    types: &[Type::INT8],
+};
+
+/// Removes tombstones past their time, up to a limit.
+pub(super) static TOMBSTONES: Statement = Statement {
+    name: "tombstones",
+    text: concat!(
+        "WITH ",
+        clock!(),
+        ", removed AS (DELETE FROM {s}.record WHERE handle = ANY (ARRAY( \
+         SELECT r.handle FROM {s}.record r WHERE r.cause IS NOT NULL \
+         AND r.deadline <= (SELECT now FROM c) ORDER BY r.deadline LIMIT $1 \
+         FOR UPDATE OF r SKIP LOCKED)) RETURNING 1) SELECT count(*) FROM removed"
+    ),
+    types: &[Type::INT8],
+};
+
+/// Buries what the revocation of one user left behind, up to a limit. Answers how many users it
+/// looked at, which is none when nothing is left to do, and how many records were dead.
+///
+/// While the entry is locked its epoch stands still, so a record is judged by the epoch that
+/// whoever binds next will read.
+pub(super) static OUTDATED: Statement = Statement {
+    name: "outdated",
+    text: concat!(
+        "WITH ",
+        clock!(),
+        ", e AS MATERIALIZED (SELECT user_id, epoch, spared, spared_from FROM {s}.user_entry \
+         WHERE unswept AND until > (SELECT now FROM c) ORDER BY user_id LIMIT 1 \
+         FOR NO KEY UPDATE SKIP LOCKED), \
+         due AS MATERIALIZED (SELECT r.handle, r.deadline FROM e JOIN {s}.record r \
+         ON r.user_id = e.user_id WHERE r.stamp <> e.epoch \
+         AND NOT coalesce(r.handle = e.spared AND r.stamp >= e.spared_from, false) \
+         LIMIT $1 FOR UPDATE OF r SKIP LOCKED), \
+         removed AS (DELETE FROM {s}.record r USING c, due WHERE r.handle = due.handle \
+         AND due.deadline <= c.now), \
+         buried AS (UPDATE {s}.record r SET cause = 7, ended = false, ",
+        emptied!(),
+        " FROM c, due WHERE r.handle = due.handle AND due.deadline > c.now), \
+         done AS (UPDATE {s}.user_entry u SET unswept = false FROM e \
+         WHERE u.user_id = e.user_id AND (SELECT count(*) FROM due) < $1) \
+         SELECT (SELECT count(*) FROM e), (SELECT count(*) FROM due)"
+    ),
+    types: &[Type::INT8],
+};
+
+/// Removes entries an hour after their time, up to a limit, and nodes that fell silent so many
+/// milliseconds ago. Answers how many entries.
+///
+/// The hour is far longer than a statement takes that saw the entry in its last moment.
+pub(super) static ENTRIES: Statement = Statement {
+    name: "entries",
+    text: concat!(
+        "WITH ",
+        clock!(),
+        ", removed AS (DELETE FROM {s}.user_entry WHERE user_id = ANY (ARRAY( \
+         SELECT u.user_id FROM {s}.user_entry u WHERE u.until <= (SELECT now FROM c) - 3600000 \
+         ORDER BY u.until LIMIT $1 FOR UPDATE OF u SKIP LOCKED)) RETURNING 1), \
+         silent AS (DELETE FROM {s}.node WHERE node = ANY (ARRAY(SELECT n.node FROM {s}.node n \
+         WHERE n.heartbeat_at <= (SELECT now FROM c) - $2 FOR UPDATE OF n SKIP LOCKED))) \
+         SELECT count(*) FROM removed"
+    ),
+    types: &[Type::INT8, Type::INT8],
+};
+
+/// Removes the changes that a snapshot of ten minutes ago saw, up to a limit, and answers how
+/// many. When they were written would not do: a transaction may commit long after it wrote.
+/// Where someone emptied the tables, the horizon is drawn anew.
+pub(super) static CHANGES: Statement = Statement {
+    name: "changes",
+    text: concat!(
+        "WITH ",
+        clock!(),
+        ", h AS MATERIALIZED (SELECT next FROM {s}.horizon \
+         WHERE next_at <= (SELECT now FROM c) - 600000 FOR UPDATE SKIP LOCKED), \
+         removed AS (DELETE FROM {s}.change WHERE ctid = ANY (ARRAY( \
+         SELECT x.ctid FROM h, {s}.change x WHERE x.xid < pg_snapshot_xmax(h.next) \
+         AND pg_visible_in_snapshot(x.xid, h.next) ORDER BY x.xid LIMIT $1)) RETURNING 1), \
+         moved AS (UPDATE {s}.horizon z SET removed_until = z.next_at, \
+         next = CASE WHEN (SELECT count(*) FROM removed) < $1 THEN pg_current_snapshot() \
+         ELSE z.next END, \
+         next_at = CASE WHEN (SELECT count(*) FROM removed) < $1 THEN c.now ELSE z.next_at END \
+         FROM c, h), drawn AS (INSERT INTO {s}.horizon (removed_until, next, next_at) \
+         SELECT 0, pg_current_snapshot(), c.now FROM c \
+         WHERE NOT EXISTS (SELECT 1 FROM {s}.horizon) ON CONFLICT DO NOTHING) SELECT count(*) FROM removed"
+    ),
+    types: &[Type::INT8],
+};
+
+/// What the server says of itself.
+pub(super) static FACTS: Statement = Statement {
+    name: "facts",
+    text: "SELECT current_setting('server_version'), current_setting('fsync') = 'on', \
+         current_setting('synchronous_standby_names') <> '', \
+         EXISTS (SELECT 1 FROM pg_stat_get_wal_senders())",
+    types: &[],
+};
