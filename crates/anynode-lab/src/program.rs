@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::compare::Compare;
 use crate::prove::{
-    self, Format, affinity_moves::AffinityMoves, lost_sessions::LostSessions,
+    self, Format, affinity_moves::AffinityMoves, faults::Faults, lost_sessions::LostSessions,
     lost_updates::LostUpdates, risen_sessions::RisenSessions, store,
 };
 use crate::server::Serve;
@@ -50,6 +50,9 @@ enum Row {
     RisenSessions(RisenSessions),
     /// A node that is added takes only its share of the clients that are kept apart by address
     AffinityMoves(AffinityMoves),
+    /// Nothing is lost beyond what is promised, nothing rises and nothing hangs, whatever is
+    /// done to the store
+    Faults(Faults),
     /// The updates of processes that use a store directly and are killed
     LostUpdatesInStore(store::lost_updates::LostUpdates),
     /// Late writers against revocations, both using a store directly
@@ -93,6 +96,7 @@ fn prove(row: &Row) -> Result<(), anyhow::Error> {
         Row::LostUpdates(row) => prove::report(row.prove(), row.terms.format()),
         Row::RisenSessions(row) => prove::report(row.prove(), row.terms.format()),
         Row::AffinityMoves(row) => prove::report(row.prove(), row.format()),
+        Row::Faults(row) => prove::report(row.prove(), row.format()),
         Row::LostUpdatesInStore(row) => prove::report(row.prove(), Format::Text),
         Row::RisenSessionsInStore(row) => prove::report(row.prove(), Format::Text),
     }

@@ -129,6 +129,12 @@ impl Stage {
         &self.fleet
     }
 
+    /// Notes what was done to the store or to the way there, from `begun` until now. Boot clock.
+    pub fn note_fault(&mut self, begun: Duration, name: &str) {
+        let name = name.to_owned();
+        self.fleet.note(begun, What::Fault { name });
+    }
+
     /// Takes a step and returns when it is done.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! it uses the history alone, and a test sees to that. Times are judged in the client's favour
 //! of doubt: only what one call saw after another had ended is compared.
 
+mod failures;
 mod requests;
 mod revocations;
 mod sessions;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::history::History;
 
+pub use self::failures::{Failures, failures, recovery};
 pub use self::requests::Requests;
 pub use self::revocations::{Revocations, Risen};
 pub use self::sessions::{Loss, Sessions};

@@ -114,7 +114,11 @@ pub(super) fn check(lives: &[Life<'_>], incidents: &[Incident]) -> Sessions {
 
 fn is_fault(what: &What) -> bool {
     match what {
-        What::Crash { .. } | What::Pause { .. } | What::Deploy | What::Scale { .. } => true,
+        What::Crash { .. }
+        | What::Pause { .. }
+        | What::Deploy
+        | What::Scale { .. }
+        | What::Fault { .. } => true,
         What::Steady | What::ChangeAddresses | What::Revoke { .. } => false,
     }
 }

@@ -28,6 +28,9 @@ pub struct Call {
     pub outcome: Outcome,
     /// The status, if there was an answer.
     pub status: Option<u16>,
+    /// Whether the answer said when to ask again.
+    #[serde(default)]
+    pub says_when: bool,
     /// The node that answered, as it named itself.
     pub node: Option<Box<str>>,
     /// Whose data the answer says that it is.

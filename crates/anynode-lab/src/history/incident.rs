@@ -43,6 +43,11 @@ pub enum What {
         /// How many there are.
         to: usize,
     },
+    /// Something was done to the store, or to the way there.
+    Fault {
+        /// What it is called.
+        name: String,
+    },
     /// Every user went on from another address.
     ChangeAddresses,
     /// Users ended all their sessions from another device.
@@ -60,6 +65,7 @@ impl fmt::Display for What {
             Self::Pause { node } => write!(f, "pause of {node}"),
             Self::Deploy => f.write_str("rolling deploy"),
             Self::Scale { from, to } => write!(f, "{from} to {to} nodes"),
+            Self::Fault { name } => f.write_str(name),
             Self::ChangeAddresses => f.write_str("clients change address"),
             Self::Revoke { users } => write!(f, "revocation of {users} users"),
         }

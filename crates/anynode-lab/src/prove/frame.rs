@@ -198,11 +198,7 @@ impl Terms {
     /// How the summary is printed.
     #[must_use]
     pub fn format(&self) -> Format {
-        if self.json {
-            Format::Json
-        } else {
-            Format::Text
-        }
+        Format::of(self.json)
     }
 
     pub(super) fn scale(&self) -> Scale {
@@ -228,6 +224,14 @@ impl Terms {
     /// Runs the row; processes and users are waited for on a few threads.
     pub(super) fn run<T>(&self, row: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         run(row)
+    }
+}
+
+// === impl Format ===
+
+impl Format {
+    pub(super) fn of(json: bool) -> Self {
+        if json { Self::Json } else { Self::Text }
     }
 }
 

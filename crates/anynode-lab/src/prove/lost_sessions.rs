@@ -180,7 +180,11 @@ impl LostSessionsFinding {
                 What::Crash { .. } => self.kills += 1,
                 What::Scale { from, to } => self.scalings.push((from, to)),
                 What::ChangeAddresses => self.address_changes += 1,
-                What::Steady | What::Pause { .. } | What::Deploy | What::Revoke { .. } => {}
+                What::Steady
+                | What::Pause { .. }
+                | What::Deploy
+                | What::Revoke { .. }
+                | What::Fault { .. } => {}
             }
         }
     }

@@ -4,7 +4,9 @@
 //! from what its clients saw. The rows in [`store`] leave the web servers out.
 
 pub mod affinity_moves;
+pub mod faults;
 mod frame;
+mod home;
 pub mod lost_sessions;
 pub mod lost_updates;
 pub mod risen_sessions;

@@ -1,6 +1,7 @@
 //! What an answer says to a virtual user.
 
 use hyper::body::Bytes;
+use hyper::header::RETRY_AFTER;
 use hyper::{Response, StatusCode};
 use serde::Deserialize;
 
@@ -11,6 +12,7 @@ use crate::history::{Kind, Outcome};
 pub(super) struct Answer {
     pub(super) outcome: Outcome,
     pub(super) status: Option<u16>,
+    pub(super) says_when: bool,
     pub(super) node: Option<Box<str>>,
     pub(super) owner: Option<Box<str>>,
     pub(super) visits: Option<u64>,
@@ -31,6 +33,7 @@ impl Answer {
         Self {
             outcome,
             status: None,
+            says_when: false,
             node: None,
             owner: None,
             visits: None,
@@ -45,6 +48,7 @@ impl Answer {
         let mut answer = Self {
             outcome: outcome_of(kind, status),
             status: Some(status.as_u16()),
+            says_when: response.headers().contains_key(RETRY_AFTER),
             node,
             owner: None,
             visits: None,

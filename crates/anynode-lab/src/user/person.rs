@@ -230,6 +230,7 @@ impl Person {
             ended: heard.ended,
             outcome: answer.outcome,
             status: answer.status,
+            says_when: answer.says_when,
             node: answer.node,
             owner: answer.owner,
             visits: answer.visits,

@@ -26,6 +26,7 @@ fn call(user: u32, session: u32, at_ms: u64, kind: Kind, outcome: Outcome) -> Ca
         ended: begun + Duration::from_millis(1),
         outcome,
         status: Some(200),
+        says_when: false,
         node: Some("n1".into()),
         owner: Some(name_of(user).into()),
         visits: None,

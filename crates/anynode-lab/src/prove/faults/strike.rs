@@ -1,0 +1,142 @@
+//! How each fault is done, and undone.
+
+use std::time::Duration;
+
+use anyhow::{Context, Error, bail, ensure};
+use tokio::time::sleep;
+
+use super::fault::Fault;
+use crate::fault::{Act, Fault as Wire, Proxy, Way, Which};
+use crate::prove::home::Home;
+use crate::stage::{Stage, Step};
+
+/// How long a killed store is away.
+const AWAY: Duration = Duration::from_secs(2);
+
+/// How long a store stands still: longer than any deadline.
+pub(super) const PAUSE: Duration = Duration::from_secs(10);
+
+/// How long a connection is broken in one way.
+const BREAK: Duration = Duration::from_secs(5);
+
+/// How long a node stands still.
+pub(super) const NODE_PAUSE: Duration = Duration::from_secs(5);
+
+/// How many times connections are cut, and the time from one to the next.
+const CUTS: u32 = 8;
+const CUT_EVERY: Duration = Duration::from_millis(400);
+
+/// One answer of so many is garbage.
+const GARBLED: u64 = 25;
+
+/// Does the fault and undoes it.
+pub(super) async fn strike(
+    fault: Fault,
+    home: &mut Home,
+    proxy: Option<&Proxy>,
+    stage: &mut Stage,
+) -> Result<(), Error> {
+    match (fault, proxy) {
+        (Fault::Killed, _) => kill(home, stage).await,
+        (Fault::Paused, _) => pause(home).await,
+        (Fault::FailOver, _) => {
+            let server = home.server().context("a file does not fail over")?;
+            server.fail_over().await
+        }
+        (Fault::Full, _) => fill(home).await,
+        (Fault::Flush, _) => flush(home).await,
+        (Fault::NodePaused, _) => stage.perform(Step::Pause(NODE_PAUSE)).await,
+        (Fault::ClockMoved, _) => bail!("no clock can be moved here yet"),
+        (_, Some(proxy)) => {
+            proxy.play(&script(fault)).await;
+            ensure!(proxy.hits() > 0, "the fault hit no connection");
+            Ok(())
+        }
+        (_, None) => bail!("there is no proxy on the way to the store"),
+    }
+}
+
+/// What a proxy does, and for how long.
+fn script(fault: Fault) -> Vec<(Wire, Duration)> {
+    let garbage = Wire::Reply {
+        which: Which::Every(GARBLED),
+        act: Act::Garble,
+    };
+    let late = Wire::Delay {
+        way: Way::Both,
+        by: Duration::from_millis(250),
+        jitter: Duration::ZERO,
+    };
+    match fault {
+        Fault::Cut => {
+            let moment = Duration::from_millis(20);
+            let cut = |number| match number % 2 {
+                0 => Wire::Cut,
+                _ => Wire::Reset,
+            };
+            let cuts = (0..CUTS).map(cut);
+            cuts.flat_map(|cut| [(cut, moment), (Wire::None, CUT_EVERY)])
+                .collect()
+        }
+        Fault::HalfOpen => vec![(Wire::HalfOpen, BREAK)],
+        Fault::BlackHole => vec![
+            (Wire::BlackHole(Way::ToServer), BREAK),
+            (Wire::None, BREAK),
+            (Wire::BlackHole(Way::ToClient), BREAK),
+        ],
+        Fault::Slow => vec![(late, BREAK)],
+        Fault::Malformed => vec![(garbage, BREAK)],
+        _ => Vec::new(),
+    }
+}
+
+/// Where the store is a part of the nodes, a node is killed.
+async fn kill(home: &mut Home, stage: &mut Stage) -> Result<(), Error> {
+    let Some(server) = home.server() else {
+        return stage.perform(Step::Crash).await;
+    };
+    server.kill().await?;
+    sleep(AWAY).await;
+    server.restart().await
+}
+
+/// A file stands still for everybody while somebody holds its lock.
+async fn pause(home: &mut Home) -> Result<(), Error> {
+    if let Some(file) = home.file()? {
+        file.busy_timeout(BREAK)?;
+        file.execute_batch("BEGIN EXCLUSIVE")?;
+        sleep(PAUSE).await;
+        file.execute_batch("ROLLBACK")?;
+        return Ok(());
+    }
+    let server = home.server().context("it cannot be made to stand still")?;
+    server.pause().await?;
+    sleep(PAUSE).await;
+    server.resume().await
+}
+
+/// Redis is given no more memory than it uses.
+async fn fill(home: &mut Home) -> Result<(), Error> {
+    let server = home.server().context("a file is not filled")?;
+    for address in server.addresses() {
+        let limit = ["CONFIG", "SET", "maxmemory", "1mb"];
+        server.command_at(address, &limit).await?;
+    }
+    sleep(BREAK).await;
+    for address in server.addresses() {
+        let limit = ["CONFIG", "SET", "maxmemory", "0"];
+        server.command_at(address, &limit).await?;
+    }
+    Ok(())
+}
+
+async fn flush(home: &mut Home) -> Result<(), Error> {
+    if let Some(file) = home.file()? {
+        file.busy_timeout(BREAK)?;
+        let by_hand = "DELETE FROM record; DELETE FROM tombstone; DELETE FROM user_entry";
+        file.execute_batch(&format!("BEGIN IMMEDIATE; {by_hand}; COMMIT"))?;
+        return Ok(());
+    }
+    let server = home.server().context("it cannot be flushed")?;
+    server.flush().await
+}
