@@ -35,6 +35,13 @@ const BENCHES: &[Bench] = &[
         tools: &[],
         summary: "direct reads and group commit against the alternatives",
     },
+    Bench {
+        name: "stores",
+        package: "anynode-lab",
+        tools: &["redis", "postgresql"],
+        summary: "the network stores beside bare drivers and tower-sessions (15 minutes; parts \
+                  `ops`, `users`, `sweep`, `bytes`, --stores, --sessions)",
+    },
 ];
 
 /// Builds and runs the named benchmark; what follows its name is handed on.
