@@ -12,7 +12,14 @@ const FEATURES: &[(&str, &[&str])] = &[
     ("sqlite", &["sqlite"]),
     (
         "redis",
-        &["redis", "rediss", "redis+cluster", "redis+sentinel"],
+        &[
+            "redis",
+            "rediss",
+            "redis+cluster",
+            "rediss+cluster",
+            "redis+sentinel",
+            "rediss+sentinel",
+        ],
     ),
     ("postgres", &["postgres", "postgresql"]),
     ("mysql", &["mysql"]),
@@ -26,6 +33,8 @@ const BUILT_IN: &[&str] = &[
     "sqlite",
     #[cfg(feature = "postgres")]
     "postgres",
+    #[cfg(feature = "redis")]
+    "redis",
 ];
 
 /// Opens the store.
@@ -107,8 +116,8 @@ mod tests {
 
     #[test]
     fn a_store_that_is_not_built_in_is_refused_with_the_name_of_its_feature() {
-        check("redis://:hunter2@localhost", &["redis:", "`redis`"]);
-        check("redis+cluster://:hunter2@h", &["redis+cluster:", "`redis`"]);
+        check("mysql://:hunter2@localhost", &["mysql:", "`mysql`"]);
+        check("mongodb+srv://:hunter2@h", &["mongodb+srv:", "`mongodb`"]);
         check("mongodb+srv://u:hunter2@h/db", &["`mongodb`"]);
     }
 

@@ -32,8 +32,8 @@ async fn a_taken_port_is_refused_with_the_flag_that_chooses_another() {
 
 #[tokio::test]
 async fn what_cannot_be_done_as_typed_is_refused_with_the_reason() {
-    let redis = ["up", "--store", "redis://:hunter2@localhost/"];
-    check_refused(&redis, &["--store", "redis:", "feature `redis`", "sqlite"]).await;
+    let mysql = ["up", "--store", "mysql://:hunter2@localhost/"];
+    check_refused(&mysql, &["--store", "mysql:", "feature `mysql`", "sqlite"]).await;
     let unknown = ["--store", "hunter2:somewhere"];
     check_refused(&unknown, &["--store", "names no store"]).await;
     let anyone = ["up", "--listen", "0.0.0.0:0", "--store", "sqlite:unused.db"];

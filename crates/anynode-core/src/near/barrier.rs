@@ -63,6 +63,14 @@ struct Primary {
 // === impl Barriers ===
 
 impl Barriers {
+    /// None under way; the next one is numbered just after `newest`.
+    pub fn after(newest: BarrierId) -> Self {
+        Self {
+            newest: newest.0,
+            ..Self::default()
+        }
+    }
+
     /// Begins a barrier that so many primaries take part in. `now` is the node's boot clock.
     pub fn begin(&mut self, primaries: usize, now: Duration) -> BarrierId {
         self.newest += 1;

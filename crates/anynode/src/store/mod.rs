@@ -6,6 +6,8 @@ mod net;
 mod order;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(feature = "redis")]
+pub mod redis;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
@@ -24,6 +26,9 @@ pub use self::order::check_order;
 /// |---|---|---|
 /// | `sqlite:PATH` | [`sqlite::SqliteStore`] | `sqlite` (default) |
 /// | `postgres://USER:PASSWORD@HOST/DATABASE`, `postgresql://` | `postgres::PostgresStore` | `postgres` |
+/// | `redis://HOST:PORT`, `rediss:` | `redis::RedisStore` | `redis` |
+/// | `redis+cluster://HOST:PORT,HOST:PORT`, `rediss+cluster:` | `redis::RedisStore` | `redis` |
+/// | `redis+sentinel://HOST:PORT,HOST:PORT/NAME`, `rediss+sentinel:` | `redis::RedisStore` | `redis` |
 ///
 /// # Errors
 /// `Config` when the URL names no store that is built in, or one that cannot be used as it is
@@ -47,6 +52,8 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>> {
         Scheme::Sqlite => Ok(Arc::new(sqlite::SqliteStore::open(url)?)),
         #[cfg(feature = "postgres")]
         Scheme::Postgres => Ok(Arc::new(postgres::PostgresStore::open(url).await?)),
+        #[cfg(feature = "redis")]
+        Scheme::Redis => Ok(Arc::new(redis::RedisStore::open(url).await?)),
     }
 }
 
@@ -71,6 +78,9 @@ pub async fn open_existing(url: &str) -> Result<Arc<dyn Store>> {
             let options = postgres::PostgresStore::options().with_existing_schema();
             Ok(Arc::new(options.open(url).await?))
         }
+        // There is nothing to make: the first session is written into any empty database.
+        #[cfg(feature = "redis")]
+        Scheme::Redis => Ok(Arc::new(redis::RedisStore::open(url).await?)),
     }
 }
 
@@ -85,6 +95,8 @@ pub async fn inspect(url: &str) -> Result<Facts> {
         Scheme::Sqlite => open_existing(url).await?.inspect().await,
         #[cfg(feature = "postgres")]
         Scheme::Postgres => open_existing(url).await?.inspect().await,
+        #[cfg(feature = "redis")]
+        Scheme::Redis => redis::inspect(url).await,
     }
 }
 
@@ -94,6 +106,8 @@ enum Scheme {
     Sqlite,
     #[cfg(feature = "postgres")]
     Postgres,
+    #[cfg(feature = "redis")]
+    Redis,
 }
 
 fn scheme(url: &str) -> Result<Scheme> {
@@ -108,9 +122,16 @@ fn scheme(url: &str) -> Result<Scheme> {
         "postgres" | "postgresql" => {
             Err(refused("postgres: needs the feature `postgres` of anynode"))
         }
+        #[cfg(feature = "redis")]
+        "redis" | "rediss" | "redis+cluster" | "rediss+cluster" | "redis+sentinel"
+        | "rediss+sentinel" => Ok(Scheme::Redis),
+        #[cfg(not(feature = "redis"))]
+        "redis" | "rediss" | "redis+cluster" | "rediss+cluster" | "redis+sentinel"
+        | "rediss+sentinel" => Err(refused("redis: needs the feature `redis` of anynode")),
         // What follows the scheme may hold a password, so the URL is never repeated.
         _ => Err(refused(
-            "this URL names no known store; known are: sqlite:, postgres:",
+            "this URL names no known store; known are: sqlite:, postgres:, redis:, rediss:, and \
+             these two with +cluster or +sentinel",
         )),
     }
 }

@@ -1,0 +1,224 @@
+//! The invalidation channel: client tracking in broadcast mode, one connection for each primary.
+//!
+//! A server collects the names that were written in one turn of its loop and pushes them before
+//! it sends the replies of that turn. So a barrier, which is a write of the node's own, overtakes
+//! nothing that was acknowledged before it was sent; a name carries all that there is to know.
+
+mod hearing;
+mod line;
+mod member;
+mod name;
+mod primary;
+mod registry;
+mod snapshot;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use anynode_core::{
+    BarrierId, Channel, ChannelKind, Event, NodeId, Snapshot,
+    store::{Error, ErrorKind, Result},
+};
+use async_trait::async_trait;
+
+pub(super) use self::registry::nodes;
+use self::{
+    hearing::{Hearing, Loss},
+    line::Line,
+    name::Names,
+    primary::Primary,
+    registry::Registration,
+};
+use super::{
+    NAME,
+    fault::{Fault, Nature, Refusal},
+    servers::Servers,
+};
+use crate::random;
+
+/// The channel of one node: what it follows now, and what it starts from when that was lost.
+pub(super) struct RedisChannel {
+    servers: Arc<Servers>,
+    names: Names,
+    registration: Option<Registration>,
+    following: Option<Following>,
+    newest: BarrierId,
+}
+
+/// The connections to all primaries, and what was heard on them.
+struct Following {
+    hearing: Arc<Hearing>,
+    lines: Vec<Arc<Line>>,
+    primaries: Arc<[Primary]>,
+}
+
+/// A barrier that has not passed by then never will. The lease that it was to renew has ended
+/// by then too, so this costs nothing but the time until the channel is opened again.
+const BARRIER_MAX: Duration = Duration::from_secs(1);
+
+// === impl RedisChannel ===
+
+impl RedisChannel {
+    /// Opens the channel of a node that registers.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Config`.
+    pub(super) async fn open(servers: Arc<Servers>, node: &NodeId) -> Result<Self> {
+        let registration = Registration::new(&servers.keys, node);
+        Self::start(servers, node.as_str(), Some(registration)).await
+    }
+
+    /// Opens a channel that only listens.
+    ///
+    /// # Errors
+    /// As [`RedisChannel::open`].
+    #[allow(dead_code, reason = "revocations are not confirmed by who listens yet")]
+    pub(super) async fn listen(servers: Arc<Servers>, name: &str) -> Result<Self> {
+        Self::start(servers, name, None).await
+    }
+
+    async fn start(
+        servers: Arc<Servers>,
+        name: &str,
+        registration: Option<Registration>,
+    ) -> Result<Self> {
+        // One node may have several channels, and each has canaries of its own.
+        let own = format!(
+            "{}:h:{name}:{:016x}:",
+            servers.keys.prefix(),
+            random::number()
+        );
+        let names = Names {
+            tracked: servers.keys.tracked(),
+            own,
+        };
+        let mut channel = Self {
+            servers,
+            names,
+            registration,
+            following: None,
+            newest: BarrierId(0),
+        };
+        channel.follow().await.map_err(refused)?;
+        Ok(channel)
+    }
+
+    /// Follows the primaries there are now. Everything before this is unknown.
+    async fn follow(&mut self) -> Result<(), Fault> {
+        let until = self.servers.until();
+        let primaries: Arc<[_]> = primary::find(&self.servers, until).await?.into();
+        let hearing = Arc::new(Hearing::after(self.newest));
+        let mut lines = Vec::new();
+        for (number, primary) in primaries.iter().enumerate() {
+            let (setup, names) = (&self.servers.setup, self.names.clone());
+            let line = Line::open(setup, primary.clone(), number, names, &hearing, until).await?;
+            lines.push(Arc::new(line));
+        }
+        let following = Following {
+            hearing,
+            lines,
+            primaries,
+        };
+        if let Some(registration) = &self.registration {
+            let line = following.registry(registration)?;
+            registration.tell(line, until).await?;
+        }
+        self.following = Some(following);
+        Ok(())
+    }
+
+    fn following(&self) -> Result<&Following> {
+        let lost = || {
+            Error::new(ErrorKind::Unavailable, NAME, "watch").with_detail("the channel was lost")
+        };
+        self.following.as_ref().ok_or_else(lost)
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Channel for RedisChannel {
+    fn kind(&self) -> ChannelKind {
+        ChannelKind::Leased
+    }
+
+    async fn snapshot(&mut self) -> Result<Snapshot> {
+        let until = self.servers.until();
+        let lines = &self.following()?.lines;
+        snapshot::read(&self.servers.keys, lines, until)
+            .await
+            .map_err(refused)
+    }
+
+    /// After an error the channel is opened anew by the next call, which answers
+    /// [`Event::Flush`] first.
+    async fn next(&mut self) -> Result<Event> {
+        let Some(following) = &self.following else {
+            self.follow().await.map_err(refused)?;
+            return Ok(Event::Flush);
+        };
+        let heard = following.hearing.next(BARRIER_MAX).await;
+        heard.map_err(|loss| {
+            // The connections end here, so that nothing that they still hear is ever told.
+            self.following = None;
+            loss.error()
+        })
+    }
+
+    /// Does not wait for the primaries: one that refuses the heartbeat or does not answer loses
+    /// the channel, and [`Channel::next`] says so.
+    async fn barrier(&mut self) -> Result<BarrierId> {
+        let following = self.following()?;
+        let begun = following.hearing.begin(following.lines.len());
+        let barrier = begun.map_err(|loss| loss.error())?;
+        let until = self.servers.until();
+        following.beat(barrier, self.registration.as_ref(), until);
+        self.newest = barrier;
+        Ok(barrier)
+    }
+}
+
+impl fmt::Debug for RedisChannel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisChannel")
+            .field("hearing", &self.following.as_ref().map(|now| &now.hearing))
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl Following ===
+
+impl Following {
+    /// Has every primary prove a barrier.
+    fn beat(&self, barrier: BarrierId, registration: Option<&Registration>, until: Duration) {
+        for line in &self.lines {
+            let registering = registration.filter(|one| line.primary().serves(one.slot()));
+            let (line, hearing) = (line.clone(), self.hearing.clone());
+            let (followed, registering) = (self.primaries.clone(), registering.cloned());
+            tokio::spawn(async move {
+                let beat = async {
+                    if let Some(registration) = registering {
+                        let told = registration.tell(&line, until).await;
+                        told.map_err(Loss::Refused)?;
+                    }
+                    line.beat(barrier, &followed, until).await
+                };
+                match beat.await {
+                    Ok(sign) => hearing.answered(barrier, line.number(), sign),
+                    Err(loss) => hearing.lose(loss),
+                }
+            });
+        }
+    }
+
+    /// The line to the primary that has the registry of nodes.
+    fn registry(&self, registration: &Registration) -> Result<&Line, Fault> {
+        let slot = registration.slot();
+        let line = self.lines.iter().find(|line| line.primary().serves(slot));
+        line.map(|line| &**line)
+            .ok_or(Fault::Refused(Refusal::ClusterDown))
+    }
+}
+
+fn refused(fault: Fault) -> Error {
+    fault.error("watch", Nature::Read, false)
+}

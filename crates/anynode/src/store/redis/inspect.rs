@@ -1,0 +1,332 @@
+//! What the servers are and what they can promise: the raw material of `anynode doctor`.
+
+use std::time::Duration;
+
+use anynode_core::{
+    ClockKind, Deposed, Durability, Facts, Note, Verdict,
+    store::{Error, Result},
+};
+use redis::AsyncConnectionConfig;
+
+use super::{
+    NAME,
+    about::About,
+    fault::{Fault, Nature},
+    link::Link,
+    servers::Servers,
+    topology::Topology,
+};
+use crate::{clock::boot_time, store::net::Security};
+
+const VERB: &str = "inspect";
+
+/// A replica that has been silent for this much longer than it may is noticed as late as this,
+/// because the primary looks once a second.
+const LAG_CHECK: Duration = Duration::from_secs(1);
+
+/// What every primary says of itself.
+struct Seen {
+    primaries: Vec<About>,
+    strangers: Strangers,
+}
+
+/// Whether a server lets in who has no password.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Strangers {
+    LetIn,
+    Refused,
+}
+
+/// Looks at everything.
+pub(super) async fn inspect(servers: &Servers) -> Result<Facts> {
+    let until = servers.until();
+    let seen = look(servers, until).await;
+    let seen = seen.map_err(|fault| fault.error(VERB, Nature::Read, false))?;
+    let deposed = deposed(&servers.topology, &seen.primaries);
+    Ok(Facts {
+        store: NAME,
+        version: seen
+            .primaries
+            .first()
+            .map_or_else(String::new, About::version),
+        clock: ClockKind::Store,
+        durability: Durability::Asynchronous,
+        deposed,
+        notes: vec![
+            version(&seen.primaries),
+            transport(servers),
+            authentication(servers, seen.strangers),
+            eviction(&seen.primaries),
+            persistence(&seen.primaries),
+            replication(&servers.topology, &seen.primaries),
+            deposed_note(deposed, &seen.primaries),
+        ],
+    })
+}
+
+/// Refuses servers that sessions cannot be kept on.
+///
+/// # Errors
+/// `Config`, or as the servers answer.
+pub(super) async fn check(servers: &Servers, eviction: super::options::Eviction) -> Result<()> {
+    let until = servers.until();
+    let primaries = about_all(servers, until, Detail::Info).await;
+    let primaries = primaries.map_err(|fault| fault.error("open", Nature::Read, false))?;
+    for about in &primaries {
+        refusal(servers, about, eviction).map_or(Ok(()), Err)?;
+    }
+    Ok(())
+}
+
+fn refusal(servers: &Servers, about: &About, eviction: super::options::Eviction) -> Option<Error> {
+    use super::options::{Eviction, refused};
+    if !about.is_new_enough() {
+        return Some(refused("the server is older than Redis 7.0 or Valkey 7.2"));
+    }
+    if about.is_in_cluster() && !servers.topology.is_cluster() {
+        return Some(refused(
+            "the server is part of a cluster; use redis+cluster:",
+        ));
+    }
+    let policy = about.eviction_policy();
+    if eviction == Eviction::Refused && policy != "noeviction" {
+        return Some(refused(
+            "the server throws sessions and revocations away when its memory is full: set \
+             maxmemory-policy noeviction, or say eviction=allowed in the URL",
+        ));
+    }
+    None
+}
+
+async fn look(servers: &Servers, until: Duration) -> Result<Seen, Fault> {
+    let primaries = about_all(servers, until, Detail::Settings).await?;
+    let strangers = match servers.topology.primaries(until).await?.first() {
+        Some(link) => strangers(servers, link, until).await,
+        None => Strangers::Refused,
+    };
+    Ok(Seen {
+        primaries,
+        strangers,
+    })
+}
+
+#[derive(Clone, Copy)]
+enum Detail {
+    Info,
+    Settings,
+}
+
+async fn about_all(
+    servers: &Servers,
+    until: Duration,
+    detail: Detail,
+) -> Result<Vec<About>, Fault> {
+    let mut all = Vec::new();
+    for link in servers.topology.primaries(until).await? {
+        all.push(match detail {
+            Detail::Info => About::read(&link, until).await?,
+            Detail::Settings => About::read_all(&link, until).await?,
+        });
+    }
+    Ok(all)
+}
+
+/// Knocks without a password.
+async fn strangers(servers: &Servers, link: &Link, until: Duration) -> Strangers {
+    let limit = until.saturating_sub(boot_time());
+    let anonymous = servers.setup.anonymous();
+    let config = AsyncConnectionConfig::new();
+    let Ok(connection) = anonymous.connect(link.address(), config, limit).await else {
+        return Strangers::Refused;
+    };
+    match connection.send(&redis::cmd("PING"), until).await {
+        Ok(_) => Strangers::LetIn,
+        Err(_) => Strangers::Refused,
+    }
+}
+
+fn version(primaries: &[About]) -> Note {
+    let is_new = primaries.iter().all(About::is_new_enough);
+    Note {
+        point: "version",
+        found: primaries.first().map_or_else(String::new, About::version),
+        verdict: match is_new {
+            true => Verdict::Safe,
+            false => Verdict::Unsafe {
+                why: "it has no functions, by which every rule holds at the moment of a write",
+                change: "use Redis 7.0 or later, or Valkey",
+            },
+        },
+    }
+}
+
+fn transport(servers: &Servers) -> Note {
+    let (found, verdict) = match servers.setup.security() {
+        Security::Tls(_) => ("TLS", Verdict::Safe),
+        Security::PlainOnThisMachine => ("plain text, on this machine only", Verdict::Safe),
+        Security::PlainAnywhere => (
+            "plain text, allowed by name",
+            Verdict::Unsafe {
+                why: "whoever sees the network reads sessions and the password",
+                change: "use a rediss: URL",
+            },
+        ),
+    };
+    note("transport", found, verdict)
+}
+
+fn authentication(servers: &Servers, strangers: Strangers) -> Note {
+    let is_local = matches!(servers.setup.security(), Security::PlainOnThisMachine);
+    let (why, change) = (
+        "who reaches the server reads, makes and ends sessions",
+        "give it an ACL user with a password, and turn the default user off",
+    );
+    let (found, verdict) = match (strangers, is_local) {
+        (Strangers::Refused, _) => ("a password is needed", Verdict::Safe),
+        (Strangers::LetIn, true) => (
+            "none, on this machine only",
+            Verdict::Caution { why, change },
+        ),
+        (Strangers::LetIn, false) => ("none", Verdict::Unsafe { why, change }),
+    };
+    note("authentication", found, verdict)
+}
+
+fn eviction(primaries: &[About]) -> Note {
+    let evicting = primaries
+        .iter()
+        .find(|about| about.eviction_policy() != "noeviction");
+    let verdict = match evicting {
+        None => Verdict::Safe,
+        Some(_) => Verdict::Unsafe {
+            why: "when memory is full, sessions are lost and revoked ones may come back",
+            change: "CONFIG SET maxmemory-policy noeviction",
+        },
+    };
+    let found = evicting.map_or("noeviction", About::eviction_policy);
+    note("eviction policy", found, verdict)
+}
+
+fn persistence(primaries: &[About]) -> Note {
+    let appends = |about: &About| about.text("aof_enabled") == "1";
+    let saves = |about: &About| !matches!(about.setting("save"), "");
+    let (found, verdict) = if primaries.iter().all(appends) {
+        let always = primaries
+            .iter()
+            .all(|about| about.setting("appendfsync") == "always");
+        match always {
+            true => ("append-only file, synced with each write", Verdict::Safe),
+            false => (
+                "append-only file, synced about once a second",
+                Verdict::Caution {
+                    why: "a power failure takes back the writes of the last second",
+                    change: "CONFIG SET appendfsync always, or have replicas and revoke=r1",
+                },
+            ),
+        }
+    } else if primaries.iter().all(|about| appends(about) || saves(about)) {
+        (
+            "snapshots",
+            Verdict::Caution {
+                why: "a crash takes back minutes of writes, revocations among them",
+                change: "CONFIG SET appendonly yes",
+            },
+        )
+    } else {
+        (
+            "none that is told",
+            Verdict::Caution {
+                why: "a restart ends every session and forgets every revocation",
+                change: "CONFIG SET appendonly yes",
+            },
+        )
+    };
+    note("persistence", found, verdict)
+}
+
+fn replication(topology: &Topology, primaries: &[About]) -> Note {
+    let replicas = |about: &About| about.number("connected_slaves");
+    let least = primaries.iter().map(replicas).min().unwrap_or(0);
+    let found = match topology {
+        Topology::Single(_) => format!("one server, {least} replicas"),
+        Topology::Sentinel(_) => format!("sentinels, {least} replicas of the primary"),
+        Topology::Cluster(_) => format!(
+            "a cluster of {} primaries, at least {least} replicas each",
+            primaries.len()
+        ),
+    };
+    let verdict = match (topology, least) {
+        (Topology::Single(_), _) | (_, 1..) => Verdict::Safe,
+        (_, 0) => Verdict::Caution {
+            why: "a primary that is lost is replaced by none, and its sessions are lost with it",
+            change: "give every primary a replica",
+        },
+    };
+    Note {
+        point: "replication",
+        found,
+        verdict,
+    }
+}
+
+/// How long a primary that was deposed may still answer.
+fn deposed(topology: &Topology, primaries: &[About]) -> Deposed {
+    let longest = |bound: &dyn Fn(&About) -> Option<Duration>| {
+        let bounds: Option<Vec<_>> = primaries.iter().map(bound).collect();
+        let longest = bounds.and_then(|bounds| bounds.into_iter().max());
+        longest.map_or(Deposed::Unbounded, Deposed::Within)
+    };
+    let by_lag = |about: &About| {
+        let lag = about.setting_number("min-replicas-max-lag");
+        let is_set = lag > 0 && about.setting_number("min-replicas-to-write") > 0;
+        is_set.then(|| Duration::from_secs(lag) + LAG_CHECK)
+    };
+    let by_majority = |about: &About| {
+        let timeout = about.setting_number("cluster-node-timeout");
+        (timeout > 0).then(|| Duration::from_millis(timeout))
+    };
+    match topology {
+        Topology::Single(_)
+            if primaries
+                .iter()
+                .all(|it| it.number("connected_slaves") == 0) =>
+        {
+            Deposed::Never
+        }
+        Topology::Single(_) | Topology::Sentinel(_) => longest(&by_lag),
+        Topology::Cluster(_) => longest(&by_majority),
+    }
+}
+
+fn deposed_note(deposed: Deposed, primaries: &[About]) -> Note {
+    let found = match deposed {
+        Deposed::Never => "nobody takes its place".to_owned(),
+        Deposed::Within(bound) => format!("answers for at most {} ms", bound.as_millis()),
+        Deposed::Unbounded if primaries.iter().all(About::tells_settings) => {
+            "answers for as long as it likes".to_owned()
+        }
+        Deposed::Unbounded => "not told: the user may not read the settings".to_owned(),
+    };
+    let verdict = match deposed {
+        Deposed::Unbounded => Verdict::Unsafe {
+            why: "after a fail-over, nodes that still reach the old primary accept revoked \
+                  sessions without end",
+            change: "CONFIG SET min-replicas-to-write 1 and min-replicas-max-lag 2 on all servers \
+                     (in a cluster: let the user read cluster-node-timeout)",
+        },
+        Deposed::Never | Deposed::Within(_) => Verdict::Safe,
+    };
+    Note {
+        point: "deposed primary",
+        found,
+        verdict,
+    }
+}
+
+fn note(point: &'static str, found: &str, verdict: Verdict) -> Note {
+    Note {
+        point,
+        found: found.to_owned(),
+        verdict,
+    }
+}

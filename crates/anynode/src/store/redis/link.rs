@@ -1,0 +1,301 @@
+//! One server: the connection that calls share, and how it is made anew when it breaks.
+
+use std::{
+    fmt,
+    future::Future,
+    io,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use redis::{
+    AsyncConnectionConfig, Cmd, Pipeline, ProtocolVersion, RedisConnectionInfo, Value,
+    aio::MultiplexedConnection,
+};
+use tokio::{sync::Mutex, task::JoinHandle, time::timeout};
+
+use super::{fault::Fault, options::Target};
+use crate::{
+    clock::boot_time,
+    random,
+    store::net::{self, Address, Security},
+};
+
+/// One server and the connection to it, which all calls share: replies come in the order of
+/// the calls, so that many are on the way at once.
+pub(super) struct Link {
+    address: Address,
+    setup: Arc<Setup>,
+    current: RwLock<Option<Arc<Connection>>>,
+    /// Held by the one task that connects.
+    connecting: Mutex<Attempts>,
+}
+
+/// How connections are made.
+#[derive(Clone)]
+pub(super) struct Setup {
+    security: Security,
+    info: RedisConnectionInfo,
+}
+
+/// A connection whose replies are read by a task of its own.
+pub(super) struct Connection {
+    client: MultiplexedConnection,
+    driver: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Attempts {
+    failed: u32,
+    not_before: Duration,
+}
+
+/// A server that does not let itself be connected to is left alone for a random part of this,
+/// doubled with each failure up to [`PAUSE_MAX`].
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// The longest pause between two attempts.
+const PAUSE_MAX: Duration = Duration::from_millis(500);
+
+/// How long one attempt to connect may take.
+const CONNECT_MAX: Duration = Duration::from_secs(1);
+
+// === impl Setup ===
+
+impl Setup {
+    pub(super) fn new(target: &Target) -> Self {
+        let mut info = Self::bare().set_db(target.db);
+        if let Some(login) = &target.login {
+            info = info.set_password(&login.password);
+            if let Some(user) = &login.user {
+                info = info.set_username(user);
+            }
+        }
+        Self {
+            security: target.security.clone(),
+            info,
+        }
+    }
+
+    /// The same without user, password and database: sentinels mostly have none.
+    pub(super) fn anonymous(&self) -> Self {
+        Self {
+            security: self.security.clone(),
+            info: Self::bare(),
+        }
+    }
+
+    pub(super) fn security(&self) -> &Security {
+        &self.security
+    }
+
+    /// Refuses an address that a server named and that may not be dialled in plain text.
+    pub(super) fn admits(&self, address: &Address) -> bool {
+        self.security.admits(&address.host)
+    }
+
+    /// Makes a connection of its own, with `config` for pushes; calls on it have no deadline
+    /// but those that the caller gives them.
+    ///
+    /// # Errors
+    /// [`Fault::Unreached`], or what the server says to a login it does not accept.
+    pub(super) async fn connect(
+        &self,
+        address: &Address,
+        config: AsyncConnectionConfig,
+        limit: Duration,
+    ) -> Result<Connection, Fault> {
+        let greeting = async {
+            let stream = net::dial(address, &self.security, limit)
+                .await
+                .map_err(|error| Fault::Unreached(Arc::new(error)))?;
+            let config = config.set_response_timeout(None);
+            MultiplexedConnection::new_with_config(&self.info, stream, config)
+                .await
+                .map_err(|error| Fault::of_connecting(&error))
+        };
+        let (client, driver) = timeout(limit, greeting)
+            .await
+            .map_err(|_| Fault::Unreached(Arc::new(io::ErrorKind::TimedOut.into())))??;
+        let driver = tokio::spawn(driver);
+        Ok(Connection { client, driver })
+    }
+
+    fn bare() -> RedisConnectionInfo {
+        RedisConnectionInfo::default()
+            .set_protocol(ProtocolVersion::RESP3)
+            // A user may be forbidden to name its client, and the name serves nothing.
+            .set_skip_set_lib_name()
+    }
+}
+
+// === impl Connection ===
+
+impl Connection {
+    /// Whether it broke, as far as that was noticed.
+    pub(super) fn is_broken(&self) -> bool {
+        self.driver.is_finished()
+    }
+
+    /// Sends a command and waits for its reply until `until` on the boot clock.
+    pub(super) async fn send(&self, command: &Cmd, until: Duration) -> Result<Value, Fault> {
+        let mut client = self.client.clone();
+        match before(until, client.send_packed_command(command)).await? {
+            Ok(Value::ServerError(error)) => Err(Fault::of_server(&error)),
+            Ok(value) => Ok(value),
+            Err(error) => Err(Fault::of_driver(error)),
+        }
+    }
+
+    /// Sends commands together; each has a reply of its own.
+    pub(super) async fn send_all(
+        &self,
+        commands: &Pipeline,
+        until: Duration,
+    ) -> Result<Vec<Result<Value, Fault>>, Fault> {
+        let mut client = self.client.clone();
+        let sending = client.send_packed_commands(commands, 0, commands.len());
+        let replies = before(until, sending).await?.map_err(Fault::of_driver)?;
+        if replies.len() != commands.len() {
+            return Err(Fault::Lost);
+        }
+        let judged = replies.into_iter().map(|reply| match reply {
+            Value::ServerError(error) => Err(Fault::of_server(&error)),
+            value => Ok(value),
+        });
+        Ok(judged.collect())
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+// === impl Link ===
+
+impl Link {
+    pub(super) fn new(address: Address, setup: Arc<Setup>) -> Self {
+        Self {
+            address,
+            setup,
+            current: RwLock::default(),
+            connecting: Mutex::default(),
+        }
+    }
+
+    pub(super) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// The connection, made anew if it broke: by one task, however many wait for it.
+    pub(super) async fn connection(&self, until: Duration) -> Result<Arc<Connection>, Fault> {
+        if let Some(connection) = self.usable() {
+            return Ok(connection);
+        }
+        let late = |_| Fault::Late { sent: false };
+        let left = until.saturating_sub(boot_time());
+        let mut attempts = timeout(left, self.connecting.lock()).await.map_err(late)?;
+        if let Some(connection) = self.usable() {
+            return Ok(connection);
+        }
+        let pause = attempts.not_before.saturating_sub(boot_time());
+        let left = until.saturating_sub(boot_time());
+        timeout(left, tokio::time::sleep(pause))
+            .await
+            .map_err(late)?;
+        let limit = until.saturating_sub(boot_time()).min(CONNECT_MAX);
+        let config = AsyncConnectionConfig::new();
+        match self.setup.connect(&self.address, config, limit).await {
+            Ok(connection) => {
+                *attempts = Attempts::default();
+                let connection = Arc::new(connection);
+                *self.slot_mut() = Some(connection.clone());
+                Ok(connection)
+            }
+            Err(fault) => {
+                attempts.not_before = boot_time() + jittered(attempts.failed);
+                attempts.failed = attempts.failed.saturating_add(1);
+                Err(fault)
+            }
+        }
+    }
+
+    /// Sends a command over the shared connection.
+    pub(super) async fn send(&self, command: &Cmd, until: Duration) -> Result<Value, Fault> {
+        let connection = self.connection(until).await?;
+        let reply = connection.send(command, until).await;
+        self.keep_or_drop(&connection, reply.as_ref().err());
+        reply
+    }
+
+    /// Sends commands over the shared connection together.
+    pub(super) async fn send_all(
+        &self,
+        commands: &Pipeline,
+        until: Duration,
+    ) -> Result<Vec<Result<Value, Fault>>, Fault> {
+        let connection = self.connection(until).await?;
+        let replies = connection.send_all(commands, until).await;
+        self.keep_or_drop(&connection, replies.as_ref().err());
+        replies
+    }
+
+    /// A connection that was once late is not used again: half-open ones never say that they
+    /// broke, and behind a late reply all later ones wait.
+    fn keep_or_drop(&self, connection: &Arc<Connection>, fault: Option<&Fault>) {
+        if !matches!(fault, Some(Fault::Lost | Fault::Late { .. })) {
+            return;
+        }
+        let mut current = self.slot_mut();
+        if current
+            .as_ref()
+            .is_some_and(|now| Arc::ptr_eq(now, connection))
+        {
+            *current = None;
+        }
+    }
+
+    fn usable(&self) -> Option<Arc<Connection>> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.clone().filter(|current| !current.is_broken())
+    }
+
+    fn slot_mut(&self) -> std::sync::RwLockWriteGuard<'_, Option<Arc<Connection>>> {
+        self.current.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Link({})", self.address)
+    }
+}
+
+impl fmt::Debug for Setup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Setup({:?})", self.security)
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Connection")
+    }
+}
+
+/// A pause before the try after the `attempt`-th failure: a random part of [`PAUSE`], doubled
+/// with each, so that the nodes of a fleet do not come back in step.
+pub(super) fn jittered(attempt: u32) -> Duration {
+    let most = PAUSE.saturating_mul(1 << attempt.min(10)).min(PAUSE_MAX);
+    let share = u32::try_from(random::number() % 1_024).expect("less than 1024");
+    most * (share + 1) / 1_024
+}
+
+async fn before<F: Future>(until: Duration, reply: F) -> Result<F::Output, Fault> {
+    let left = until.saturating_sub(boot_time());
+    timeout(left, reply)
+        .await
+        .map_err(|_| Fault::Late { sent: true })
+}

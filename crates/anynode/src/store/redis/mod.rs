@@ -1,0 +1,172 @@
+//! The Redis store: Redis 7.0 or later, or Valkey; one server, a cluster, or sentinels.
+//!
+//! Read in this order: `keys` and `record` for what is kept, `library` and its functions for
+//! every rule that holds at the moment of a write, `read`, `write`, `revoke` and `sweep` for
+//! what is called when; then `options` for how servers are named, `topology` with `cluster` and
+//! `sentinel` for which of them to ask, `link` for the connection to each, `call`, `servers` and
+//! `fault` for how a call is tried again and what its failure means.
+
+mod about;
+mod both;
+mod call;
+mod channel;
+mod cluster;
+mod fault;
+mod inspect;
+mod keys;
+mod library;
+mod link;
+mod options;
+mod read;
+mod record;
+mod reply;
+mod revoke;
+mod sentinel;
+mod servers;
+mod sweep;
+mod topology;
+mod write;
+
+use std::{fmt, sync::Arc};
+
+use anynode_core::{
+    Channel, Create, Draft, Durability, Facts, Handle, Item, Listing, Live, NodeEntry, NodeId,
+    Page, Replace, Revoke, Revoked, Store, Swept, Touch, UserId, Version, store::Result,
+};
+use async_trait::async_trait;
+
+pub use self::options::RedisOptions;
+use self::{channel::RedisChannel, options::Target, servers::Servers, sweep::Turn};
+
+/// Sessions in Redis or Valkey, shared by all nodes that use the same servers and prefix.
+///
+/// A clone is another handle on the same connections. Lifetimes are judged by the clock of the
+/// primary that has the session. The calls need a tokio runtime with its timer.
+///
+/// ```no_run
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// use anynode::store::redis::RedisStore;
+/// use anynode_core::{Handle, Store};
+///
+/// let store = RedisStore::open("redis://localhost:6379").await?;
+/// assert!(store.load(&Handle::from_bytes([7; 16])).await?.is_none());
+/// # Ok::<(), anynode_core::Error>(()) }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct RedisStore {
+    servers: Arc<Servers>,
+    turn: Arc<Turn>,
+}
+
+const NAME: &str = "redis";
+
+/// What the servers of a URL are and can promise, also where [`RedisStore::open`] refuses them.
+pub(super) async fn inspect(url: &str) -> Result<Facts> {
+    let store = RedisOptions::for_inspection().open(url).await?;
+    store.inspect().await
+}
+
+// === impl RedisStore ===
+
+impl RedisStore {
+    /// Opens the store that a URL names.
+    ///
+    /// | URL | servers |
+    /// |---|---|
+    /// | `redis://USER:PASSWORD@HOST:PORT/DB` | one |
+    /// | `redis+cluster://USER:PASSWORD@HOST:PORT,HOST:PORT` | a cluster, by some of its nodes |
+    /// | `redis+sentinel://USER:PASSWORD@HOST:PORT,HOST:PORT/NAME` | the primary that sentinels name |
+    ///
+    /// `rediss:` instead of `redis:` speaks TLS. Options follow a `?` and are joined by `&`:
+    ///
+    /// | option | meaning |
+    /// |---|---|
+    /// | `prefix=an` | what all keys begin with: 1 to 32 of `A-Z a-z 0-9 _ -` |
+    /// | `tls_ca=FILE` | trust this authority instead of those of the machine |
+    /// | `plaintext=allowed` | permit another machine without TLS |
+    /// | `eviction=allowed` | permit a server that throws sessions away when it is full |
+    /// | `revoke=r0`, `r1`, `r2` | how safe a revocation has to be before it is acknowledged |
+    ///
+    /// # Errors
+    /// `Config` when the URL cannot be understood, or the servers are older than Redis 7.0,
+    /// evict, or refuse the login; `Unavailable` when none can be reached.
+    pub async fn open(url: &str) -> Result<Self> {
+        RedisOptions::default().open(url).await
+    }
+
+    /// What can be set before opening.
+    pub fn options() -> RedisOptions {
+        RedisOptions::default()
+    }
+
+    async fn start(target: Target, options: RedisOptions) -> Result<Self> {
+        let servers = Servers::new(&target, options.deadline);
+        inspect::check(&servers, options.eviction.or(target.eviction)).await?;
+        Ok(Self {
+            servers: Arc::new(servers),
+            turn: Arc::default(),
+        })
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Store for RedisStore {
+    async fn create(&self, draft: &Draft) -> Result<Create> {
+        draft.check(NAME, "create")?;
+        write::create(&self.servers, draft).await
+    }
+
+    async fn load(&self, handle: &Handle) -> Result<Option<Live>> {
+        read::load(&self.servers, handle).await
+    }
+
+    async fn replace(&self, base: &Version, draft: &Draft) -> Result<Replace> {
+        draft.check(NAME, "replace")?;
+        write::replace(&self.servers, base, draft).await
+    }
+
+    async fn touch(&self, batch: &[Touch]) -> Result<()> {
+        write::touch(&self.servers, batch).await
+    }
+
+    async fn revoke(&self, revoke: &Revoke) -> Result<Revoked> {
+        let ended = revoke::revoke(&self.servers, revoke).await?;
+        Ok(Revoked {
+            durability: Durability::Asynchronous,
+            at: ended.at,
+            effect: ended.effect,
+        })
+    }
+
+    async fn list(&self, user: &UserId, page: &Page) -> Result<Listing> {
+        read::list(&self.servers, user, page).await
+    }
+
+    async fn scan(&self, cursor: Option<&Handle>, limit: usize) -> Result<Vec<Item>> {
+        read::scan(&self.servers, cursor, limit).await
+    }
+
+    async fn watch(&self, node: &NodeId) -> Result<Box<dyn Channel>> {
+        let channel = RedisChannel::open(self.servers.clone(), node).await?;
+        Ok(Box::new(channel))
+    }
+
+    async fn nodes(&self) -> Result<Vec<NodeEntry>> {
+        channel::nodes(&self.servers).await
+    }
+
+    async fn inspect(&self) -> Result<Facts> {
+        inspect::inspect(&self.servers).await
+    }
+
+    async fn sweep(&self, limit: usize) -> Result<Swept> {
+        sweep::sweep(&self.servers, &self.turn, limit).await
+    }
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RedisStore({:?})", self.servers.topology)
+    }
+}

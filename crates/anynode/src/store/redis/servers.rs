@@ -1,0 +1,286 @@
+//! Calls on the servers: tried again where that helps and time is left, and honest about what
+//! may have happened.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use anynode_core::store::{Error, Result};
+use redis::Value;
+use tokio::task::JoinSet;
+
+use super::{
+    call::Call,
+    fault::{Fault, Nature, Remedy},
+    keys::Keys,
+    library,
+    link::{Link, Setup, jittered},
+    options::Target,
+    topology::Topology,
+};
+use crate::{clock::boot_time, store::net::Address};
+
+/// The servers of one store, as one node sees them.
+#[derive(Debug)]
+pub(super) struct Servers {
+    pub(super) topology: Topology,
+    pub(super) setup: Arc<Setup>,
+    pub(super) keys: Keys,
+    deadline: Duration,
+}
+
+/// A reply, and whether an earlier try of the call may have been performed as well.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) value: Value,
+    pub(super) repeated: bool,
+}
+
+/// Why a call failed at last, and whether one of its tries may have been performed.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) fault: Fault,
+    pub(super) happened: bool,
+}
+
+/// How often one call is tried: far more often than its deadline allows with pauses between.
+const TRIES_MAX: u32 = 256;
+
+/// How often one server that does not let itself be connected to is tried by one call. There
+/// is no other to turn to, and the caller is better told soon.
+const LONE_TRIES_MAX: u32 = 4;
+
+/// How many calls are sent together.
+const TOGETHER_MAX: usize = 256;
+
+// === impl Servers ===
+
+impl Servers {
+    pub(super) fn new(target: &Target, deadline: Duration) -> Self {
+        let setup = Arc::new(Setup::new(target));
+        Self {
+            topology: Topology::new(target, setup.clone()),
+            setup,
+            keys: Keys::new(&target.prefix),
+            deadline,
+        }
+    }
+
+    /// When a call that begins now has to end, on the boot clock.
+    pub(super) fn until(&self) -> Duration {
+        boot_time() + self.deadline
+    }
+
+    /// What functions are told when everything is on one server: then they read the entry of
+    /// a user themselves.
+    pub(super) fn alone(&self) -> &'static str {
+        if self.topology.is_cluster() {
+            ""
+        } else {
+            "alone"
+        }
+    }
+
+    /// Calls a function.
+    ///
+    /// # Errors
+    /// As the fault says, for the verb.
+    pub(super) async fn call(
+        &self,
+        verb: &'static str,
+        call: &Call,
+        until: Duration,
+    ) -> Result<Answer> {
+        let answer = self.perform(call, until).await;
+        answer.map_err(|failure| failure.error(verb, call.nature()))
+    }
+
+    /// Calls functions together; the replies have the order of the calls.
+    ///
+    /// # Errors
+    /// That of the first call that failed.
+    pub(super) async fn call_all(
+        &self,
+        verb: &'static str,
+        calls: &[Call],
+        until: Duration,
+    ) -> Result<Vec<Value>> {
+        let mut replies: Vec<Option<Value>> = calls.iter().map(|_| None).collect();
+        let mut happened = false;
+        match self.send_together(calls, until).await {
+            Ok(sent) => {
+                for (number, reply) in sent {
+                    match reply {
+                        Ok(value) => replies[number] = Some(value),
+                        Err(fault) => happened |= fault.may_have_happened(),
+                    }
+                }
+            }
+            // Each is tried by itself below, and finds out for itself.
+            Err(fault) => happened |= fault.may_have_happened(),
+        }
+        let mut all = Vec::with_capacity(calls.len());
+        for (call, reply) in calls.iter().zip(replies) {
+            all.push(match reply {
+                Some(value) => value,
+                None => match self.perform(call, until).await {
+                    Ok(answer) => answer.value,
+                    Err(mut failure) => {
+                        failure.happened |= happened;
+                        return Err(failure.error(verb, call.nature()));
+                    }
+                },
+            });
+        }
+        Ok(all)
+    }
+
+    /// Tries a call until it is answered, refused for good, or late.
+    pub(super) async fn perform(&self, call: &Call, until: Duration) -> Result<Answer, Failure> {
+        let mut happened = false;
+        let mut asked: Option<Arc<Link>> = None;
+        let mut attempt = 0;
+        loop {
+            let command = call.command(happened);
+            let (link, reply) = match asked.take() {
+                Some(link) => (
+                    Some(link.clone()),
+                    send_asking(&link, &command, until).await,
+                ),
+                None => match self.topology.primary(call.slot(), until).await {
+                    Ok(link) => (Some(link.clone()), link.send(&command, until).await),
+                    Err(fault) => (None, Err(fault)),
+                },
+            };
+            let fault = match reply {
+                Ok(value) => {
+                    let repeated = happened;
+                    return Ok(Answer { value, repeated });
+                }
+                Err(fault) => fault,
+            };
+            happened |= fault.may_have_happened();
+            attempt += 1;
+            match self.mend(&fault, link.as_ref(), attempt, until).await {
+                Mended::Again => {}
+                Mended::At(link) => asked = Some(link),
+                Mended::Not => return Err(Failure { fault, happened }),
+                Mended::Worse(fault) => return Err(Failure { fault, happened }),
+            }
+        }
+    }
+
+    /// Does what a fault asks for.
+    async fn mend(
+        &self,
+        fault: &Fault,
+        link: Option<&Arc<Link>>,
+        attempt: u32,
+        until: Duration,
+    ) -> Mended {
+        if attempt >= TRIES_MAX || boot_time() >= until {
+            return Mended::Not;
+        }
+        match (fault.remedy(), link) {
+            (Remedy::Tell, _) | (Remedy::Teach | Remedy::Follow(..) | Remedy::Ask(_), None) => {
+                return Mended::Not;
+            }
+            (Remedy::Teach, Some(link)) => match library::teach(link, until).await {
+                Ok(()) => {}
+                Err(fault) if fault.remedy() == Remedy::Tell => return Mended::Worse(fault),
+                Err(_) => self.topology.distrust(Some(link)),
+            },
+            (Remedy::Follow(slot, place), Some(link)) => {
+                if let Err(fault) = self.topology.node_at(&place, link) {
+                    return Mended::Worse(fault);
+                }
+                self.topology.follow(slot, &place, link);
+            }
+            (Remedy::Ask(place), Some(link)) => {
+                return match self.topology.node_at(&place, link) {
+                    Ok(link) => Mended::At(link),
+                    Err(fault) => Mended::Worse(fault),
+                };
+            }
+            (Remedy::Resolve, link) => {
+                let is_lone = matches!(self.topology, Topology::Single(_));
+                if is_lone && attempt >= LONE_TRIES_MAX {
+                    return Mended::Not;
+                }
+                self.topology.distrust(link);
+            }
+            (Remedy::Wait, _) => {}
+        }
+        // The first new try goes out at once: most faults are over when they are seen.
+        if attempt > 1 {
+            let left = until.saturating_sub(boot_time());
+            tokio::time::sleep(jittered(attempt - 1).min(left)).await;
+        }
+        Mended::Again
+    }
+
+    /// Sends calls to the primaries that have their slots, once, each server's together.
+    async fn send_together(
+        &self,
+        calls: &[Call],
+        until: Duration,
+    ) -> Result<Vec<(usize, Result<Value, Fault>)>, Fault> {
+        let mut batches: HashMap<Address, (Arc<Link>, Vec<usize>)> = HashMap::new();
+        for (number, call) in calls.iter().enumerate() {
+            let link = self.topology.primary(call.slot(), until).await?;
+            let batch = batches.entry(link.address().clone());
+            batch.or_insert((link, Vec::new())).1.push(number);
+        }
+        let mut sending = JoinSet::new();
+        for (link, numbers) in batches.into_values() {
+            let commands: Vec<_> = numbers.iter().map(|at| calls[*at].command(false)).collect();
+            sending.spawn(async move {
+                let mut replies = Vec::with_capacity(numbers.len());
+                for commands in commands.chunks(TOGETHER_MAX) {
+                    let mut together = redis::Pipeline::with_capacity(commands.len());
+                    for command in commands {
+                        together.add_command(command.clone());
+                    }
+                    match link.send_all(&together, until).await {
+                        Ok(some) => replies.extend(some),
+                        // The rest is not sent, and so is as lost as these.
+                        Err(fault) => replies.extend(commands.iter().map(|_| Err(fault.clone()))),
+                    }
+                }
+                numbers.into_iter().zip(replies).collect::<Vec<_>>()
+            });
+        }
+        let mut all = Vec::with_capacity(calls.len());
+        while let Some(sent) = sending.join_next().await {
+            all.extend(sent.map_err(|_| Fault::Lost)?);
+        }
+        Ok(all)
+    }
+}
+
+/// What came of mending a fault.
+enum Mended {
+    /// The call is to be tried again.
+    Again,
+    /// The call is to be tried again on this node.
+    At(Arc<Link>),
+    /// Nothing: the caller is told of the fault.
+    Not,
+    /// Another fault, of which the caller is to be told.
+    Worse(Fault),
+}
+
+// === impl Failure ===
+
+impl Failure {
+    pub(super) fn error(&self, verb: &'static str, nature: Nature) -> Error {
+        self.fault.error(verb, nature, self.happened)
+    }
+}
+
+/// Sends a command to a node that is still being given its slot.
+async fn send_asking(link: &Link, command: &redis::Cmd, until: Duration) -> Result<Value, Fault> {
+    let mut together = redis::Pipeline::with_capacity(2);
+    together.cmd("ASKING");
+    together.add_command(command.clone());
+    let mut replies = link.send_all(&together, until).await?;
+    replies.pop().unwrap_or(Err(Fault::Lost))
+}
