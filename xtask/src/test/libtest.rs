@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::AddAssign;
 
+use super::laws::Laws;
+
 /// How many checks passed, failed and were ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Count {
@@ -11,10 +13,11 @@ pub(crate) struct Count {
     pub(crate) ignored: usize,
 }
 
-/// The count of one run, and whether cargo called the run a success.
+/// The count of one run, the laws in it, and whether cargo called the run a success.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) count: Count,
+    pub(crate) laws: Laws,
     pub(crate) succeeded: bool,
 }
 
@@ -77,11 +80,12 @@ impl Tally {
         if let Some(count) = Count::of_result_line(line) {
             self.count += count;
         }
+        self.laws.read_line(line);
     }
 }
 
 /// The line without escape sequences of the form `ESC [ … letter`.
-fn without_colour(line: &str) -> String {
+pub(super) fn without_colour(line: &str) -> String {
     let mut plain = String::with_capacity(line.len());
     let mut characters = line.chars();
     while let Some(character) = characters.next() {

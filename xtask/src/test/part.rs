@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Error};
 
+use super::laws::Laws;
 use super::libtest::{Count, Tally};
 use crate::tools::Tool;
 use crate::workspace::{Workspace, cargo};
@@ -32,7 +33,17 @@ enum Work {
     Tests {
         arguments: &'static [&'static str],
         when_none_ran: NoneRan,
+        laws: Stores,
     },
+}
+
+/// Whether the laws of a store are among the tests.
+#[derive(Clone, Copy)]
+enum Stores {
+    /// They are tried on every kind of store, and how many held is printed.
+    Tried,
+    /// They are not.
+    Absent,
 }
 
 /// What it means that no test ran.
@@ -146,6 +157,7 @@ pub(crate) const PARTS: &[Part] = &[
                 "--no-fail-fast",
             ],
             when_none_ran: NoneRan::Fails,
+            laws: Stores::Tried,
         },
     },
     Part {
@@ -162,6 +174,7 @@ pub(crate) const PARTS: &[Part] = &[
                 "--no-fail-fast",
             ],
             when_none_ran: NoneRan::Passes,
+            laws: Stores::Absent,
         },
     },
 ];
@@ -192,9 +205,16 @@ impl Part {
             Work::Tests {
                 arguments,
                 when_none_ran,
+                laws,
             } => {
                 let tally = tally_of(cargo().args(arguments))?;
-                Ok(judged(tally, when_none_ran))
+                let short = match laws {
+                    Stores::Tried => told(&tally.laws),
+                    Stores::Absent => Count::default(),
+                };
+                let mut count = judged(tally, when_none_ran);
+                count += short;
+                Ok(count)
             }
         }
     }
@@ -219,6 +239,12 @@ fn tally_of(command: &mut Command) -> Result<Tally, Error> {
     }
     tally.succeeded = child.wait()?.success();
     Ok(tally)
+}
+
+/// Prints how many laws held on each kind of store; one check, which fails if a kind is short.
+fn told(laws: &Laws) -> Count {
+    println!("\n{laws}");
+    Count::check(laws.short() == 0)
 }
 
 /// A run that failed without a failed test did not build or died: that counts as one failure.

@@ -1,0 +1,43 @@
+//! The laws of a store, on the real servers of every kind: `redis_cluster::l04_…::…` is a law of
+//! a store in a Redis cluster.
+//! `redis_cluster::bugs::…` sees a law fail on such a store with a bug in front of it.
+//!
+//! All laws of a kind share one server, each in a namespace of its own. The servers end with
+//! this process.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bugs;
+mod world;
+
+/// Tries the laws on a kind, in a module that is named after it.
+macro_rules! laws_on {
+    ($($module:ident: $kind:ident)*) => {$(
+        mod $module {
+            use anynode_lab::server::Kind;
+
+            use crate::world::{Laboratory, run};
+
+            anynode_core::contract_tests! {
+                world: Laboratory::of(Kind::$kind),
+                run: run,
+                clock: real,
+            }
+
+            mod bugs {
+                crate::bugs::all_bugs_on!($kind);
+            }
+        }
+    )*};
+}
+
+laws_on! {
+    redis: Redis
+    valkey_8: Valkey8
+    valkey_9: Valkey9
+    redis_cluster: RedisCluster
+    redis_sentinel: RedisSentinel
+    redis_tls: RedisTls
+    postgres: Postgres
+    pgbouncer: PgBouncer
+}
