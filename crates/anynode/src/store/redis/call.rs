@@ -1,6 +1,6 @@
 //! A call of one function, ready to be sent as often as it takes.
 
-use redis::{Cmd, ToRedisArgs};
+use redis::{Arg, Cmd, ToRedisArgs};
 
 use super::{
     fault::Nature,
@@ -14,6 +14,8 @@ pub(super) struct Call {
     slot: Slot,
     nature: Nature,
     repetition: Repetition,
+    function: &'static str,
+    keys: usize,
     command: Cmd,
 }
 
@@ -30,16 +32,16 @@ enum Repetition {
 
 impl Call {
     /// A call of the function `name` with these keys, all of them with the tag `tag`.
-    pub(super) fn new(name: &str, nature: Nature, tag: Tag, keys: &[String]) -> Self {
+    pub(super) fn new(function: &'static str, nature: Nature, tag: Tag, keys: &[String]) -> Self {
         let mut command = redis::cmd("FCALL");
-        command
-            .arg(format!("{}{name}", library::NAMES))
-            .arg(keys.len())
-            .arg(keys);
+        command.arg(format!("{}{function}", library::NAMES));
+        command.arg(keys.len()).arg(keys);
         Self {
             slot: tag.slot(),
             nature,
             repetition: Repetition::Same,
+            function,
+            keys: keys.len(),
             command,
         }
     }
@@ -69,9 +71,34 @@ impl Call {
     /// What is sent, after a try that may have been performed or not.
     pub(super) fn command(&self, may_have_happened: bool) -> Cmd {
         let mut command = self.command.clone();
-        if may_have_happened && self.repetition == Repetition::Marked {
+        let is_marked = self.repetition == Repetition::Marked
+            && !cfg!(planted = "redis_retry_does_not_know_itself");
+        if may_have_happened && is_marked {
             command.arg("again");
         }
         command
+    }
+
+    /// The same as a script, for a server that is too full to take the functions; `None` for
+    /// what a full server refuses.
+    pub(super) fn script(&self) -> Option<Cmd> {
+        if !library::WHEN_FULL.contains(&self.function) {
+            return None;
+        }
+        // FCALL, the function, and the number of keys come before the keys.
+        const BEFORE_KEYS: usize = 3;
+        let mut command = redis::cmd("EVAL");
+        command.arg(library::script()).arg(self.keys);
+        let (function, end) = (self.function.as_bytes(), self.keys);
+        let words = self.command.args_iter().skip(BEFORE_KEYS);
+        let words = words.filter_map(|word| match word {
+            Arg::Simple(word) => Some(word),
+            _ => None,
+        });
+        let words: Vec<_> = words.collect();
+        for word in [&words[..end], &[function], &words[end..]].concat() {
+            command.arg(word);
+        }
+        Some(command)
     }
 }

@@ -22,7 +22,9 @@ pub(super) enum Fault {
     Refused(Refusal),
     /// The server stopped in the middle, with this code.
     Stopped(String),
-    /// What was answered or kept is not what any anynode writes.
+    /// The reply is none that the call has.
+    Malformed,
+    /// What is kept is not what any anynode writes.
     Corrupt(&'static str),
     /// The servers are not set up as the URL says.
     Config(&'static str),
@@ -164,9 +166,12 @@ impl Fault {
 
     /// Whether a call that met it may have been performed.
     pub(super) fn may_have_happened(&self) -> bool {
+        if cfg!(planted = "redis_lost_write_is_none") {
+            return false;
+        }
         matches!(
             self,
-            Self::Lost | Self::Late { sent: true } | Self::Stopped(_)
+            Self::Lost | Self::Late { sent: true } | Self::Stopped(_) | Self::Malformed
         )
     }
 
@@ -190,6 +195,7 @@ impl Fault {
                 .with_detail("the server cannot be reached")
                 .with_source(source.clone()),
             Self::Lost => error.with_detail("the connection broke"),
+            Self::Malformed => error.with_detail("the reply of the server cannot be read"),
             Self::Late { .. } => error.with_detail("the server did not answer before the deadline"),
             Self::Refused(refusal) => error.with_detail(refusal.advice()),
             Self::Stopped(code) => error.with_detail(format!("the server stopped with {code}")),
@@ -205,6 +211,8 @@ impl Refusal {
     fn of(code: &str, details: &str) -> Option<Self> {
         Some(match code {
             "ERR" if details.starts_with("Function not found") => Self::NoLibrary,
+            // Said of a command inside a function.
+            "ERR" if details.starts_with("The user executing the script can't") => Self::NotAllowed,
             "ERR" if details.ends_with("already exists") => Self::HasLibrary,
             "MOVED" => {
                 let (slot, place) = redirection(details)?;

@@ -41,7 +41,7 @@ use self::{channel::RedisChannel, options::Target, servers::Servers, sweep::Turn
 /// Sessions in Redis or Valkey, shared by all nodes that use the same servers and prefix.
 ///
 /// A clone is another handle on the same connections. Lifetimes are judged by the clock of the
-/// primary that has the session. The calls need a tokio runtime with its timer.
+/// primary that has the session. Its user on the servers needs [`RedisStore::RIGHTS`]. The calls need a tokio runtime with its timer.
 ///
 /// ```no_run
 /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -69,6 +69,15 @@ pub(super) async fn inspect(url: &str) -> Result<Facts> {
 // === impl RedisStore ===
 
 impl RedisStore {
+    /// The rights that its user needs on the servers, beside the keys: `ACL SETUSER web on
+    /// >PASSWORD ~an*` and these, where `an` is the prefix. On sentinels it needs none.
+    pub const RIGHTS: &str = "resetchannels -@all +hello +auth +select +ping +info +role \
+        +config|get +cluster|slots +cluster|nodes +asking +wait +client|tracking \
+        +client|trackinginfo +function|load +fcall +eval +time +get +getrange +set +del +exists \
+        +hget +hset +hdel +hgetall +hscan +pexpire +pexpireat +pexpiretime +zadd +zrem +zscore \
+        +zcount +zrange +zrangebyscore +zrangebylex +zremrangebylex +zremrangebyscore \
+        +zrandmember";
+
     /// Opens the store that a URL names.
     ///
     /// | URL | servers |

@@ -8,8 +8,6 @@ use super::fault::Fault;
 /// The items of a reply, to be taken in order.
 pub(super) struct Items(std::vec::IntoIter<Value>);
 
-const MALFORMED: Fault = Fault::Corrupt("the reply of the server");
-
 // === impl Items ===
 
 impl Items {
@@ -21,7 +19,7 @@ impl Items {
                 let items: Vec<_> = pairs.into_iter().flat_map(|(key, it)| [key, it]).collect();
                 Ok(Self(items.into_iter()))
             }
-            _ => Err(MALFORMED),
+            _ => Err(Fault::Malformed),
         }
     }
 
@@ -30,7 +28,7 @@ impl Items {
     }
 
     pub(super) fn value(&mut self) -> Result<Value, Fault> {
-        self.0.next().ok_or(MALFORMED)
+        self.0.next().ok_or(Fault::Malformed)
     }
 
     pub(super) fn items(&mut self) -> Result<Self, Fault> {
@@ -54,7 +52,7 @@ impl Items {
     }
 
     pub(super) fn handle(&mut self) -> Result<Handle, Fault> {
-        let bytes = <[u8; 16]>::try_from(self.bytes()?).map_err(|_| MALFORMED)?;
+        let bytes = <[u8; 16]>::try_from(self.bytes()?).map_err(|_| Fault::Malformed)?;
         Ok(Handle::from_bytes(bytes))
     }
 }
@@ -63,21 +61,21 @@ pub(super) fn bytes(value: Value) -> Result<Vec<u8>, Fault> {
     match value {
         Value::BulkString(bytes) => Ok(bytes),
         Value::SimpleString(text) | Value::VerbatimString { text, .. } => Ok(text.into_bytes()),
-        _ => Err(MALFORMED),
+        _ => Err(Fault::Malformed),
     }
 }
 
 pub(super) fn text(value: Value) -> Result<String, Fault> {
     match value {
         Value::Okay => Ok("OK".to_owned()),
-        other => String::from_utf8(bytes(other)?).map_err(|_| MALFORMED),
+        other => String::from_utf8(bytes(other)?).map_err(|_| Fault::Malformed),
     }
 }
 
 /// A whole number, as an integer or in digits.
 pub(super) fn number(value: Value) -> Result<u64, Fault> {
     match value {
-        Value::Int(number) => u64::try_from(number).map_err(|_| MALFORMED),
-        other => text(other)?.parse().map_err(|_| MALFORMED),
+        Value::Int(number) => u64::try_from(number).map_err(|_| Fault::Malformed),
+        other => text(other)?.parse().map_err(|_| Fault::Malformed),
     }
 }

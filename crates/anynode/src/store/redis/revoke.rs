@@ -80,7 +80,7 @@ async fn end(
 ) -> Result<Ended> {
     let call = end_call(servers, handle, owner, cause);
     let answer = servers.call(VERB, &call, until).await?;
-    let told = Told::read(answer.value).map_err(read::corrupt(VERB))?;
+    let told = Told::read(answer.value).map_err(write::unsure(VERB))?;
     let mut is_ended = told.is_ended;
     if let Some(user) = told.user.filter(|_| servers.topology.is_cluster()) {
         // The session is over whatever comes of this: only its place in the list of its user
@@ -88,7 +88,7 @@ async fn end(
         let call = write::leave_call(servers, &user, &[*handle]);
         if let Ok(answer) = servers.perform(&call, until).await {
             let entry = read::entry_in(answer.value);
-            let (_, entry) = entry.map_err(read::corrupt(VERB))?;
+            let (_, entry) = entry.map_err(write::unsure(VERB))?;
             is_ended &= entry.unwrap_or_default().admits(handle, told.stamp);
         }
     }
@@ -111,11 +111,11 @@ async fn outdate(
 ) -> Result<Ended> {
     let call = outdate_call(servers, user, spared);
     let answer = servers.call(VERB, &call, until).await?;
-    let (at, entry) = read::entry_in(answer.value).map_err(read::corrupt(VERB))?;
-    let entry = entry.ok_or(Fault::Corrupt("the reply of the server"));
+    let (at, entry) = read::entry_in(answer.value).map_err(write::unsure(VERB))?;
+    let entry = entry.ok_or(Fault::Malformed);
     Ok(Ended {
         at,
-        effect: Effect::User(entry.map_err(read::corrupt(VERB))?),
+        effect: Effect::User(entry.map_err(write::unsure(VERB))?),
     })
 }
 

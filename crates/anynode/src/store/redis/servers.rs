@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::{
     call::Call,
-    fault::{Fault, Nature, Remedy},
+    fault::{Fault, Nature, Refusal, Remedy},
     keys::Keys,
     library,
     link::{Link, Setup, jittered},
@@ -138,8 +138,9 @@ impl Servers {
         let mut happened = false;
         let mut asked: Option<Arc<Link>> = None;
         let mut attempt = 0;
+        let mut script = None;
         loop {
-            let command = call.command(happened);
+            let command = script.take().unwrap_or_else(|| call.command(happened));
             let (link, reply) = match asked.take() {
                 Some(link) => (
                     Some(link.clone()),
@@ -162,6 +163,10 @@ impl Servers {
             match self.mend(&fault, link.as_ref(), attempt, until).await {
                 Mended::Again => {}
                 Mended::At(link) => asked = Some(link),
+                Mended::ByScript(fault) => match call.script() {
+                    Some(command) => script = Some(command),
+                    None => return Err(Failure { fault, happened }),
+                },
                 Mended::Not => return Err(Failure { fault, happened }),
                 Mended::Worse(fault) => return Err(Failure { fault, happened }),
             }
@@ -180,11 +185,17 @@ impl Servers {
             return Mended::Not;
         }
         match (fault.remedy(), link) {
+            // Its replicas may be gone because another was promoted in its place.
+            (Remedy::Tell, _) if matches!(fault, Fault::Refused(Refusal::NoReplicas)) => {
+                self.topology.distrust(link);
+                return Mended::Not;
+            }
             (Remedy::Tell, _) | (Remedy::Teach | Remedy::Follow(..) | Remedy::Ask(_), None) => {
                 return Mended::Not;
             }
             (Remedy::Teach, Some(link)) => match library::teach(link, until).await {
                 Ok(()) => {}
+                Err(fault @ Fault::Refused(Refusal::Full)) => return Mended::ByScript(fault),
                 Err(fault) if fault.remedy() == Remedy::Tell => return Mended::Worse(fault),
                 Err(_) => self.topology.distrust(Some(link)),
             },
@@ -262,6 +273,9 @@ enum Mended {
     Again,
     /// The call is to be tried again on this node.
     At(Arc<Link>),
+    /// The call is to be tried again as a script, if it may be: the server is too full to take
+    /// the functions.
+    ByScript(Fault),
     /// Nothing: the caller is told of the fault.
     Not,
     /// Another fault, of which the caller is to be told.

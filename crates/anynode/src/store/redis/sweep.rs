@@ -31,9 +31,12 @@ pub(super) struct Turn {
 
 const VERB: &str = "sweep";
 
-/// The most items of one call: what a function removes from one bucket at once blocks the
-/// server for about a millisecond.
+/// The most items of one call of `sweep`.
 const LIMIT_MAX: usize = 1_000;
+
+/// How many items are removed together. They hold up the other clients of the server, for some
+/// tenths of a millisecond.
+const TOGETHER_MAX: usize = 64;
 
 /// How many buckets of one server a function counts at once.
 const BUCKETS_COUNTED: u16 = 256;
@@ -63,7 +66,9 @@ pub(super) async fn sweep(servers: &Servers, turn: &Turn, limit: usize) -> Resul
                 turn.bucket.store(share.bucket.number(), Ordering::Relaxed);
             }
         }
-        removed += sweep_shares(servers, &shares, until).await?;
+        for shares in batches(shares) {
+            removed += sweep_shares(servers, &shares, until).await?;
+        }
         if left == 0 {
             // What cannot be read is due for ever and stays, so that only what was removed
             // says that there may be more.
@@ -116,6 +121,28 @@ fn shares_in(reply: Value) -> Result<Vec<Share>, Fault> {
         shares.push(Share { bucket, items });
     }
     Ok(shares)
+}
+
+/// The shares in groups of few items, each of which is sent when the one before was answered:
+/// between two of them the server turns to its other clients.
+fn batches(shares: Vec<Share>) -> Vec<Vec<Share>> {
+    let (mut batches, mut batch, mut room) = (Vec::new(), Vec::new(), TOGETHER_MAX);
+    for mut share in shares {
+        while share.items > 0 {
+            let items = share.items.min(room);
+            let bucket = share.bucket;
+            batch.push(Share { bucket, items });
+            (share.items, room) = (share.items - items, room - items);
+            if room == 0 {
+                batches.push(std::mem::take(&mut batch));
+                room = TOGETHER_MAX;
+            }
+        }
+    }
+    if !batch.is_empty() {
+        batches.push(batch);
+    }
+    batches
 }
 
 async fn sweep_shares(servers: &Servers, shares: &[Share], until: Duration) -> Result<usize> {
@@ -217,7 +244,7 @@ async fn tidy(servers: &Servers, turn: &Turn, until: Duration) -> Result<usize> 
     Ok(usize::try_from(removed).unwrap_or(usize::MAX))
 }
 
-fn bucket_call(servers: &Servers, function: &str, bucket: Tag) -> Call {
+fn bucket_call(servers: &Servers, function: &'static str, bucket: Tag) -> Call {
     let keys = [
         servers.keys.idle(bucket),
         servers.keys.dead(bucket),
@@ -231,6 +258,20 @@ fn bucket_call(servers: &Servers, function: &str, bucket: Tag) -> Call {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shares_are_split_and_joined_to_batches() {
+        let shares = [10, 100, 3].map(|items| Share {
+            bucket: Tag::all_from(7).next().expect("there are more"),
+            items,
+        });
+        let batches = batches(shares.to_vec());
+        let sizes = batches
+            .iter()
+            .map(|batch| batch.iter().map(|share| share.items).collect());
+        let sizes: Vec<Vec<_>> = sizes.collect();
+        assert_eq!(sizes, [vec![10, 54], vec![46, 3]]);
+    }
 
     #[test]
     fn a_turn_that_starts_over_has_two_runs() {
