@@ -69,6 +69,8 @@ struct Script {
     calls: HashMap<Verb, usize>,
     next: HashMap<Verb, VecDeque<Fault>>,
     always: HashMap<Verb, Fault>,
+    /// What happens to the call after so many others, of whatever verb.
+    after: Option<(usize, Fault)>,
     touched: Vec<Handle>,
 }
 
@@ -150,6 +152,16 @@ impl Spy {
         gate
     }
 
+    /// What happens to the n-th call from now on, of whatever verb; the next one is the first.
+    pub(crate) fn nth(&self, n: usize, fault: Fault) {
+        self.script().after = Some((n - 1, fault));
+    }
+
+    /// Whether the n-th call has come.
+    pub(crate) fn nth_has_come(&self) -> bool {
+        self.script().after.is_none()
+    }
+
     /// What happens to every call of these verbs from now on.
     pub(crate) fn always(&self, verbs: &[Verb], fault: &Fault) {
         let mut script = self.script();
@@ -176,6 +188,7 @@ impl Spy {
         let mut script = self.script();
         script.always.clear();
         script.next.clear();
+        script.after = None;
     }
 
     /// Everything that the store keeps.
@@ -192,6 +205,11 @@ impl Spy {
     fn fault(&self, verb: Verb) -> Fault {
         let mut script = self.script();
         *script.calls.entry(verb).or_default() += 1;
+        match script.after.take() {
+            Some((0, fault)) => return fault,
+            Some((others, fault)) => script.after = Some((others - 1, fault)),
+            None => {}
+        }
         let next = script.next.get_mut(&verb).and_then(VecDeque::pop_front);
         let fault = next.or_else(|| script.always.get(&verb).cloned());
         fault.unwrap_or(Fault::None)
