@@ -3,11 +3,12 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::compare::Compare;
 use crate::prove::{
-    self, Format, affinity_moves::AffinityMoves, faults::Faults, lost_sessions::LostSessions,
+    self, affinity_moves::AffinityMoves, faults::Faults, lost_sessions::LostSessions,
     lost_updates::LostUpdates, risen_sessions::RisenSessions, store,
 };
 use crate::server::Serve;
@@ -69,7 +70,15 @@ enum Part {
 /// Runs the program: parses the command line and does what it says.
 #[must_use]
 pub fn run() -> ExitCode {
-    let outcome = match Arguments::parse().command {
+    let command = Arguments::parse().command;
+    if let Command::Prove(row) = &command
+        && let Some(mistake) = row.mistake()
+    {
+        Arguments::command()
+            .error(ErrorKind::ArgumentConflict, mistake)
+            .exit();
+    }
+    let outcome = match command {
         Command::Prove(row) => prove(&row),
         Command::Compare(compare) => compare.compare(),
         Command::Serve(serve) => serve.serve(),
@@ -97,7 +106,24 @@ fn prove(row: &Row) -> Result<(), anyhow::Error> {
         Row::RisenSessions(row) => prove::report(row.prove(), row.terms.format()),
         Row::AffinityMoves(row) => prove::report(row.prove(), row.format()),
         Row::Faults(row) => prove::report(row.prove(), row.format()),
-        Row::LostUpdatesInStore(row) => prove::report(row.prove(), Format::Text),
-        Row::RisenSessionsInStore(row) => prove::report(row.prove(), Format::Text),
+        Row::LostUpdatesInStore(row) => prove::report(row.prove(), row.terms.format()),
+        Row::RisenSessionsInStore(row) => prove::report(row.prove(), row.terms.format()),
+    }
+}
+
+// === impl Row ===
+
+impl Row {
+    /// What contradicts itself in what was asked for, if anything.
+    fn mistake(&self) -> Option<String> {
+        match self {
+            Self::LostSessions(row) => row.terms.mistake(),
+            Self::LostUpdates(row) => row.terms.mistake(),
+            Self::RisenSessions(row) => row.terms.mistake(),
+            Self::AffinityMoves(_)
+            | Self::Faults(_)
+            | Self::LostUpdatesInStore(_)
+            | Self::RisenSessionsInStore(_) => None,
+        }
     }
 }

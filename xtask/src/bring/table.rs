@@ -214,6 +214,19 @@ pub(super) const TOOLS: &[Tool] = &[
             version: "--version",
         }],
     },
+    // What moves the clock of one process; the lab preloads the library that lies beside.
+    Tool {
+        name: "faketime",
+        packages: &["faketime"],
+        without: &[],
+        wheels: &[],
+        programs: &[Program {
+            name: "faketime",
+            path: "usr/bin/faketime",
+            arguments: &[],
+            version: "--version",
+        }],
+    },
     Tool {
         name: "valkey-8",
         packages: &["libstdc++6"],

@@ -8,10 +8,12 @@ mod connection;
 mod flow;
 mod piece;
 mod proxy;
+mod wall_clock;
 
 use std::time::Duration;
 
 pub use self::proxy::Proxy;
+pub use self::wall_clock::WallClocks;
 
 /// What is done to connections, from now until something else is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

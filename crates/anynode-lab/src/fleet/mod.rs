@@ -21,6 +21,7 @@ use self::rank::{Line, Rank, State};
 pub use self::strategy::Strategy;
 pub use self::usage::Usage;
 use crate::clock::boot_time;
+use crate::fault::WallClocks;
 use crate::history::{Act, Change, Incident, What};
 
 /// The most nodes of a fleet on one machine.
@@ -41,6 +42,8 @@ pub struct Plan {
     /// The processes of the server that this store is, for [`Usage::store_cpu`]; none where it
     /// has none, or they are on another machine.
     pub store_pids: Vec<u32>,
+    /// The clocks that nodes go by, each under its name; the machine's if there are none.
+    pub clocks: Option<WallClocks>,
     /// The program whose subcommand `role` is `anynode`; this one if none is named.
     pub program: Option<PathBuf>,
 }
@@ -74,6 +77,7 @@ impl Plan {
             nodes,
             store: None,
             store_pids: Vec::new(),
+            clocks: None,
             program: None,
         }
     }
@@ -95,7 +99,7 @@ impl Fleet {
             })),
             Strategy::Memory | Strategy::StickyCookie | Strategy::StickyIp => None,
         };
-        let launcher = Launcher::new(plan.program.clone(), store)?;
+        let launcher = Launcher::new(plan, store)?;
         let ranks = fill(&launcher, plan.strategy, 1..=plan.nodes, 0).await?;
         let lines: Vec<Line> = ranks.iter().map(Rank::line).collect();
         let front = Front::start(&launcher, directory.path(), plan.strategy, &lines).await?;

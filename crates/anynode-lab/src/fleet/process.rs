@@ -17,7 +17,8 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
-use super::usage;
+use super::{Plan, usage};
+use crate::fault::WallClocks;
 
 /// How long a process may take from its start to its first line.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(30);
@@ -36,6 +37,7 @@ const LOG: &str = "ANYNODE_LOG";
 pub(super) struct Launcher {
     /// The program that has `role` as a subcommand.
     program: PathBuf,
+    clocks: Option<WallClocks>,
     /// May hold a password, so there is no derived `Debug`.
     store: Option<String>,
 }
@@ -59,12 +61,17 @@ struct Hello {
 
 impl Launcher {
     /// Starts roles from this program, or another one.
-    pub(super) fn new(program: Option<PathBuf>, store: Option<String>) -> Result<Self, Error> {
-        let program = match program {
-            Some(program) => program,
+    pub(super) fn new(plan: &Plan, store: Option<String>) -> Result<Self, Error> {
+        let program = match &plan.program {
+            Some(program) => program.clone(),
             None => std::env::current_exe().context("the system does not name this program")?,
         };
-        Ok(Self { program, store })
+        let clocks = plan.clocks.clone();
+        Ok(Self {
+            program,
+            clocks,
+            store,
+        })
     }
 
     /// Starts a role and waits until it serves.
@@ -73,8 +80,11 @@ impl Launcher {
         name: &str,
         arguments: &[OsString],
     ) -> Result<Process, Error> {
-        let mut child = self
-            .command(arguments)
+        let mut command = self.command(arguments);
+        if let Some(clocks) = &self.clocks {
+            command.envs(clocks.environment(name)?);
+        }
+        let mut child = command
             .spawn()
             .with_context(|| format!("{name} cannot be started"))?;
         let lifeline = child.stdin.take();

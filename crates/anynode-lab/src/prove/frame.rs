@@ -14,6 +14,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::fleet::{NODES_MAX, Plan, Strategy};
 use crate::history::Call;
+use crate::prove::home::Home;
+use crate::server::Wanted;
 
 /// The terms on which a row is proved.
 #[derive(Clone, Debug, clap::Args)]
@@ -24,9 +26,11 @@ pub struct Terms {
     /// What users do and when, and which nodes are killed, follows from it; random by default
     #[arg(long)]
     pub seed: Option<u64>,
-    /// The store of `central`: its URL, or `sqlite` for a new file, which is the default
-    #[arg(long, value_name = "URL|KIND", value_parser = store)]
-    pub store: Option<String>,
+    /// The store of `central`: its URL, or what is to be started, such as `redis` or `postgres`,
+    /// which is then also killed, restarted and failed over in the run; `sqlite`, the default, is
+    /// a new file
+    #[arg(long, value_name = "URL|KIND")]
+    pub store: Option<Wanted>,
     /// How users are kept logged in. Only `central` claims to lose nothing; for the others the
     /// loss is printed, and it is a failure if there is none where there must be
     #[arg(long, value_enum, default_value_t)]
@@ -102,17 +106,6 @@ pub fn report<F: Finding>(finding: Result<F, Error>, format: Format) -> Result<(
     Ok(())
 }
 
-/// The URL of the store that `--store` names; none for a new SQLite file.
-fn url_of(store: Option<&str>) -> Result<Option<String>, Error> {
-    match store {
-        None | Some("sqlite") => Ok(None),
-        Some(url) if url.contains(':') => Ok(Some(url.to_owned())),
-        Some(kind) => bail!(
-            "--store: no store of the kind `{kind}` can be started here; name a URL, or `sqlite`"
-        ),
-    }
-}
-
 /// Runs a row until it ends or a signal asks to stop: then it is dropped, and with it go its
 /// processes and its files.
 pub(super) fn run<T>(row: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
@@ -178,14 +171,6 @@ pub(super) fn nodes(text: &str) -> Result<usize, String> {
     Ok(nodes)
 }
 
-/// Reads the store of a proof.
-fn store(text: &str) -> Result<String, &'static str> {
-    if text != "sqlite" && !text.contains(':') {
-        return Err("no store of this kind can be started here; name a URL, or `sqlite`");
-    }
-    Ok(text.to_owned())
-}
-
 /// The sentences beside what does not hold.
 pub(super) fn short_of(conditions: &[(bool, &str)]) -> Vec<String> {
     let broken = conditions.iter().filter(|(holds, _)| !holds);
@@ -214,11 +199,31 @@ impl Terms {
         self.seed.unwrap_or_else(|| fastrand::u64(..1_000_000))
     }
 
-    pub(super) fn plan(&self, nodes: usize) -> Result<Plan, Error> {
-        Ok(Plan {
-            store: url_of(self.store.as_deref())?,
-            ..Plan::new(self.strategy, nodes)
+    /// What contradicts itself in these terms, if anything.
+    #[must_use]
+    pub fn mistake(&self) -> Option<String> {
+        let keeps_none = self.strategy != Strategy::Central && self.store.is_some();
+        keeps_none.then(|| {
+            let strategy = self.strategy;
+            format!("--strategy {strategy} keeps no session in a store; leave out --store")
         })
+    }
+
+    /// The store that was asked for, set up so that it loses nothing; none for a strategy that
+    /// has none.
+    pub(super) async fn home(&self) -> Result<Option<Home>, Error> {
+        if self.strategy != Strategy::Central {
+            return Ok(None);
+        }
+        let wanted = self.store.clone().unwrap_or_default();
+        Home::open(&wanted).await.map(Some)
+    }
+
+    pub(super) fn plan(&self, nodes: usize, home: Option<&Home>) -> Plan {
+        Plan {
+            store: home.map(|home| home.url().to_owned()),
+            ..Plan::new(self.strategy, nodes)
+        }
     }
 
     /// Runs the row; processes and users are waited for on a few threads.

@@ -3,13 +3,17 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use anyhow::{Context, Error, bail};
 use rusqlite::Connection;
 use serde::{Serialize, Serializer};
 use tempfile::TempDir;
+use tokio::time::sleep;
 
-use crate::server::{Kind, Server, Setup};
+use crate::clock::boot_time;
+use crate::server::{Kind, Persistence, Server, Setup, Standby, Wanted};
+use crate::stage::Stage;
 
 /// A kind of store that a proof can start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,10 +33,21 @@ pub(crate) struct Home {
 enum Place {
     File(TempDir),
     Servers(Box<Server>),
+    Elsewhere,
 }
 
 /// The name of the SQLite file.
 const FILE: &str = "sessions.db";
+
+/// How long a killed store is away.
+const AWAY: Duration = Duration::from_millis(500);
+
+fn can_fail_over(kind: Kind) -> bool {
+    match kind {
+        Kind::RedisCluster | Kind::RedisSentinel | Kind::Postgres | Kind::PgBouncer => true,
+        Kind::Redis | Kind::Valkey8 | Kind::Valkey9 | Kind::RedisTls => false,
+    }
+}
 
 // === impl Store ===
 
@@ -89,6 +104,47 @@ impl Home {
         }
     }
 
+    /// A store that loses nothing that it acknowledged, as far as its kind can promise that, or
+    /// one that somebody else runs.
+    pub(crate) async fn open(wanted: &Wanted) -> Result<Self, Error> {
+        let setup = Setup {
+            persistence: Persistence::Always,
+            standby: Standby::Synchronous,
+            ..Setup::default()
+        };
+        match wanted {
+            Wanted::File => Self::start(Store::Sqlite, &setup).await,
+            Wanted::Kind(kind) => Self::start(Store::Servers(*kind), &setup).await,
+            Wanted::Url(url) => Ok(Self {
+                url: url.clone(),
+                place: Place::Elsewhere,
+            }),
+        }
+    }
+
+    /// Kills the store and starts it again, or lets another take its place, in turn; nothing if
+    /// it was not started here or is a file. Whether something was done.
+    pub(crate) async fn break_down(
+        &mut self,
+        turn: usize,
+        stage: &mut Stage,
+    ) -> Result<bool, Error> {
+        let Some(server) = self.server() else {
+            return Ok(false);
+        };
+        let begun = boot_time();
+        if turn % 2 == 1 && can_fail_over(server.kind()) {
+            server.fail_over().await?;
+            stage.note_fault(begun, "the store failed over");
+        } else {
+            server.kill().await?;
+            sleep(AWAY).await;
+            stage.note_fault(begun, "the store was killed");
+        }
+        server.restart().await?;
+        Ok(true)
+    }
+
     /// The URL that nodes open it by.
     pub(crate) fn url(&self) -> &str {
         &self.url
@@ -98,7 +154,15 @@ impl Home {
     pub(crate) fn server(&mut self) -> Option<&mut Server> {
         match &mut self.place {
             Place::Servers(server) => Some(server),
-            Place::File(_) => None,
+            Place::File(_) | Place::Elsewhere => None,
+        }
+    }
+
+    /// The directory of the SQLite file, if it is one.
+    pub(crate) fn directory(&self) -> Option<PathBuf> {
+        match &self.place {
+            Place::File(directory) => Some(directory.path().to_owned()),
+            Place::Servers(_) | Place::Elsewhere => None,
         }
     }
 

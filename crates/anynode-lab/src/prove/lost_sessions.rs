@@ -10,6 +10,7 @@ use super::frame::{Claim, Finding, Latency, Terms, at_least_one, nodes, short_of
 use crate::checker::{self, Verdict};
 use crate::fleet::Strategy;
 use crate::history::{History, What};
+use crate::prove::home::Home;
 use crate::stage::{Stage, Step};
 use crate::user::{Load, Mix};
 
@@ -59,6 +60,7 @@ pub struct LostSessionsFinding {
     requests_asked: usize,
     kills: usize,
     kills_asked: usize,
+    store_faults: usize,
     scalings: Vec<(usize, usize)>,
     address_changes: usize,
     /// What the checker found.
@@ -95,13 +97,15 @@ impl LostSessions {
             mix: Mix::default(),
             seed: self.terms.seed(),
         };
-        let plan = self.terms.plan(self.nodes)?;
+        let mut home = self.terms.home().await?;
+        let plan = self.terms.plan(self.nodes, home.as_ref());
         let mut stage = Stage::start(&plan, load, self.terms.history.as_ref()).await?;
         let kills_asked = if self.change_addresses {
             self.change_addresses(&mut stage, requests).await?;
             0
         } else {
-            self.break_nodes(&mut stage, requests).await?;
+            self.break_nodes(&mut stage, home.as_mut(), requests)
+                .await?;
             scale.choose(10, 3)
         };
         let outcome = stage.finish().await?;
@@ -118,6 +122,7 @@ impl LostSessions {
             users: load.users,
             requests_asked: requests,
             kills: 0,
+            store_faults: 0,
             kills_asked,
             scalings: Vec::new(),
             address_changes: 0,
@@ -129,11 +134,19 @@ impl LostSessions {
         Ok(finding)
     }
 
-    /// Kills nodes, first among a few, then among many, then among a few again.
-    async fn break_nodes(&self, stage: &mut Stage, requests: usize) -> Result<(), Error> {
+    /// Kills nodes and the store, first among a few, then among many, then among a few again.
+    async fn break_nodes(
+        &self,
+        stage: &mut Stage,
+        mut home: Option<&mut Home>,
+        requests: usize,
+    ) -> Result<(), Error> {
         let pause = self.terms.scale().choose(2_000, 700);
         let sizes = [self.nodes, self.nodes_between, self.nodes];
         for (nodes, part) in sizes.into_iter().zip(1..) {
+            if let Some(home) = &mut home {
+                home.break_down(part, stage).await?;
+            }
             if stage.fleet().nodes() != nodes {
                 stage.perform(Step::Scale(nodes)).await?;
             }
@@ -180,11 +193,8 @@ impl LostSessionsFinding {
                 What::Crash { .. } => self.kills += 1,
                 What::Scale { from, to } => self.scalings.push((from, to)),
                 What::ChangeAddresses => self.address_changes += 1,
-                What::Steady
-                | What::Pause { .. }
-                | What::Deploy
-                | What::Revoke { .. }
-                | What::Fault { .. } => {}
+                What::Steady | What::Pause { .. } | What::Deploy | What::Revoke { .. } => {}
+                What::Fault { .. } => self.store_faults += 1,
             }
         }
     }
@@ -216,14 +226,17 @@ impl Finding for LostSessionsFinding {
         match self.claim {
             Claim::NoLoss => conditions.extend([
                 (sessions.begun > 0, "no session was begun"),
-                (is_answered, "too many requests failed"),
+                (
+                    is_answered || self.store_faults > 0,
+                    "too many requests failed",
+                ),
                 (
                     is_exposed || self.kills_asked == 0,
                     "too few sessions were used across a fault",
                 ),
                 (sessions.lost.is_empty(), "sessions were lost"),
                 (
-                    requests.idempotent_failed == 0,
+                    requests.idempotent_failed == 0 || self.store_faults > 0,
                     "requests failed that may be repeated",
                 ),
                 (updates.lost == 0, "updates were lost"),
@@ -251,6 +264,9 @@ impl fmt::Display for LostSessionsFinding {
         } = &self.verdict;
         write!(f, "lost-sessions {}: {} users, ", self.strategy, self.users)?;
         write!(f, "{} requests, {} kills, ", requests.all, self.kills)?;
+        if self.store_faults > 0 {
+            write!(f, "{} faults of the store, ", self.store_faults)?;
+        }
         for (from, to) in &self.scalings {
             write!(f, "{from} to {to} nodes, ")?;
         }

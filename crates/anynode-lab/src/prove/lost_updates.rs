@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::frame::{Claim, Finding, Latency, Terms, at_least_one, nodes, short_of};
 use crate::checker::{self, Verdict};
 use crate::fleet::Strategy;
-use crate::history::{Kind, What};
+use crate::history::{Incident, Kind, What};
 use crate::stage::{Stage, Step};
 use crate::user::{Load, Mix};
 
@@ -49,6 +49,7 @@ pub struct LostUpdatesFinding {
     updates_asked: u64,
     kills: usize,
     kills_asked: usize,
+    store_faults: usize,
     /// What the checker found.
     pub verdict: Verdict,
     latency: Latency,
@@ -81,14 +82,21 @@ impl LostUpdates {
             },
             seed: self.terms.seed(),
         };
-        let plan = self.terms.plan(self.nodes)?;
+        let mut home = self.terms.home().await?;
+        let plan = self.terms.plan(self.nodes, home.as_ref());
         let mut stage = Stage::start(&plan, load, self.terms.history.as_ref()).await?;
+        let mut turns = 0;
         while u64::try_from(stage.accepted(Kind::Visit))? < asked {
             let pause = Duration::from_millis(scale.choose(2_000, 700));
             stage.perform(Step::Steady(pause)).await?;
             stage.perform(Step::Crash).await?;
+            if let Some(home) = &mut home {
+                home.break_down(turns, &mut stage).await?;
+                turns += 1;
+            }
         }
         let outcome = stage.finish().await?;
+        let is_of_the_store = |of: &&Incident| matches!(of.what, What::Fault { .. });
         let crashes = outcome.history.incidents.iter();
         let crashes = crashes.filter(|incident| matches!(incident.what, What::Crash { .. }));
         Ok(LostUpdatesFinding {
@@ -100,6 +108,12 @@ impl LostUpdates {
             seed: load.seed,
             updates_asked: asked,
             kills: crashes.count(),
+            store_faults: outcome
+                .history
+                .incidents
+                .iter()
+                .filter(is_of_the_store)
+                .count(),
             kills_asked: scale.choose(10, 1),
             verdict: checker::check(&outcome.history),
             latency: Latency::of(&outcome.history.calls)?,
@@ -151,8 +165,14 @@ impl fmt::Display for LostUpdatesFinding {
         let updates = &self.verdict.updates;
         write!(
             f,
-            "lost-updates {}: {} acknowledged ({} exposed), {} kills, {} unknown; ",
-            self.strategy, updates.acknowledged, updates.exposed, self.kills, updates.unknown,
+            "lost-updates {}: {} acknowledged ({} exposed), {} kills, {} faults of the store, \
+             {} unknown; ",
+            self.strategy,
+            updates.acknowledged,
+            updates.exposed,
+            self.kills,
+            self.store_faults,
+            updates.unknown,
         )?;
         write!(
             f,

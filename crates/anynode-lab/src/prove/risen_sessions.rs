@@ -9,12 +9,15 @@ use serde::Serialize;
 use super::frame::{Claim, Finding, Latency, Terms, at_least_one, nodes, short_of};
 use crate::checker::{self, Verdict};
 use crate::fleet::Strategy;
-use crate::history::Kind;
+use crate::history::{Incident, Kind, What};
 use crate::stage::{Stage, Step};
 use crate::user::{Load, Mix};
 
 /// The lowest share of ended sessions that somebody has to write to at that moment, too late.
 const EXPOSED_PERCENT: usize = 30;
+
+/// How many times a store that was started for the run breaks down.
+const STORE_FAULTS: usize = 4;
 
 /// Users who log out on one tab while the others write, and whose cookies are used afterwards:
 /// a session whose end was acknowledged is never accepted again.
@@ -44,6 +47,7 @@ pub struct RisenSessionsFinding {
     claim: Claim,
     seed: u64,
     logouts_asked: usize,
+    store_faults: usize,
     /// What the checker found.
     pub verdict: Verdict,
     latency: Latency,
@@ -76,14 +80,24 @@ impl RisenSessions {
             },
             seed: self.terms.seed(),
         };
-        let plan = self.terms.plan(self.nodes)?;
+        let mut home = self.terms.home().await?;
+        let plan = self.terms.plan(self.nodes, home.as_ref());
         let mut stage = Stage::start(&plan, load, self.terms.history.as_ref()).await?;
+        let mut store_faults = 0;
         while stage.accepted(Kind::Logout) < asked {
-            stage
-                .perform(Step::Steady(Duration::from_millis(200)))
-                .await?;
+            let pause = Duration::from_millis(200);
+            stage.perform(Step::Steady(pause)).await?;
+            let due = asked * (store_faults + 1) / (STORE_FAULTS + 1);
+            if let Some(home) = &mut home
+                && store_faults < STORE_FAULTS
+                && stage.accepted(Kind::Logout) >= due
+            {
+                home.break_down(store_faults, &mut stage).await?;
+                store_faults += 1;
+            }
         }
         let outcome = stage.finish().await?;
+        let is_of_the_store = |of: &&Incident| matches!(of.what, What::Fault { .. });
         Ok(RisenSessionsFinding {
             strategy: plan.strategy,
             claim: match plan.strategy {
@@ -95,6 +109,12 @@ impl RisenSessions {
             },
             seed: load.seed,
             logouts_asked: asked,
+            store_faults: outcome
+                .history
+                .incidents
+                .iter()
+                .filter(is_of_the_store)
+                .count(),
             verdict: checker::check(&outcome.history),
             latency: Latency::of(&outcome.history.calls)?,
             lateness: outcome.lateness,
@@ -128,7 +148,7 @@ impl Finding for RisenSessionsFinding {
                 ),
                 (revocations.risen.is_empty(), "ended sessions were accepted"),
                 (
-                    requests.idempotent_failed == 0,
+                    requests.idempotent_failed == 0 || self.store_faults > 0,
                     "requests failed that may be repeated",
                 ),
             ]),
@@ -147,8 +167,12 @@ impl fmt::Display for RisenSessionsFinding {
         let revocations = &self.verdict.revocations;
         write!(
             f,
-            "risen-sessions {}: {} sessions ended ({} exposed, {} asked for afterwards), ",
-            self.strategy, revocations.ended, revocations.exposed, revocations.asked_for,
+            "risen-sessions {}: {} faults of the store, {} sessions ended ({} exposed, {} asked for afterwards), ",
+            self.strategy,
+            self.store_faults,
+            revocations.ended,
+            revocations.exposed,
+            revocations.asked_for,
         )?;
         write!(
             f,

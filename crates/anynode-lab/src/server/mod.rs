@@ -19,6 +19,7 @@ mod redis;
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Error;
@@ -189,6 +190,14 @@ impl fmt::Debug for Server {
             .field("addresses", &self.addresses())
             .finish_non_exhaustive()
     }
+}
+
+/// What `cargo xtask bring` unpacked of a tool.
+///
+/// # Errors
+/// When it has not been unpacked.
+pub(crate) fn unpacked(tool: &str) -> Result<PathBuf, Error> {
+    program::unpacked(tool)
 }
 
 async fn deploy(kind: Kind, setup: &Setup) -> Result<Box<dyn Deployment>, Error> {

@@ -20,6 +20,16 @@ pub(super) fn script(program: &str, tool: &str) -> Result<PathBuf, Error> {
     found.with_context(|| format!("{program} is not here; run `cargo xtask bring {tool}`"))
 }
 
+/// What was unpacked of a tool.
+///
+/// # Errors
+/// When it has not been unpacked.
+pub(super) fn unpacked(tool: &str) -> Result<PathBuf, Error> {
+    let mut homes = targets().map(|target| target.join("tools").join(tool));
+    let found = homes.find(|home| home.is_dir());
+    found.with_context(|| format!("{tool} is not here; run `cargo xtask bring {tool}`"))
+}
+
 /// The directory that cargo builds into, where the tools are.
 ///
 /// # Errors

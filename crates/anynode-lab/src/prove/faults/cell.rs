@@ -1,5 +1,6 @@
 //! One cell of the matrix: one store, one fault, users before, during and after it.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Error};
@@ -10,10 +11,11 @@ use super::row::{Found, Row};
 use super::strike::strike;
 use crate::checker;
 use crate::clock::boot_time;
-use crate::fault::Proxy;
+use crate::fault::{Proxy, WallClocks};
 use crate::fleet::{Plan, Strategy};
-use crate::history::{Call, Kind};
+use crate::history::{Call, Kind as Asked};
 use crate::prove::home::{Home, Store};
+use crate::server::{Kind, Server};
 use crate::stage::{Outcome, Stage, Step};
 use crate::user::{Load, Mix};
 
@@ -54,16 +56,22 @@ impl Cell {
     async fn find(self, promise: Promise, seed: u64) -> Result<Found, Error> {
         let setup = self.fault.setup(self.store);
         let mut home = Home::start(self.store, &setup).await?;
-        let (proxy, url) = self.way_to(&mut home, seed).await?;
+        let (proxies, url) = self.way_to(&mut home, seed).await?;
+        let clocks = match self.fault {
+            Fault::ClockMoved => Some(WallClocks::new()?),
+            _ => None,
+        };
         let plan = Plan {
             store: Some(url),
+            clocks: clocks.clone(),
             ..Plan::new(Strategy::Central, NODES)
         };
         let mut stage = Stage::start(&plan, load(seed), None).await?;
         stage.perform(Step::Steady(STEADY)).await?;
         let pids = stage.fleet().node_pids();
         let begun = boot_time();
-        let struck = strike(self.fault, &mut home, proxy.as_ref(), &mut stage).await;
+        let clocks = clocks.as_ref();
+        let struck = strike(self.fault, &mut home, &proxies, clocks, &mut stage).await;
         let whole = boot_time();
         struck.context("the fault could not be done")?;
         stage.note_fault(begun, self.fault.name());
@@ -74,20 +82,37 @@ impl Cell {
         Ok(judge(promise, begun, whole, same_nodes, &outcome))
     }
 
-    /// The URL by which the nodes reach the store, and the proxy on the way, if one is needed.
-    async fn way_to(self, home: &mut Home, seed: u64) -> Result<(Option<Proxy>, String), Error> {
-        let url = home.url().to_owned();
+    /// The URL by which the nodes reach the store, and the proxies on the way, if they are needed.
+    async fn way_to(self, home: &mut Home, seed: u64) -> Result<(Vec<Proxy>, String), Error> {
+        let mut url = home.url().to_owned();
+        let mut proxies = Vec::new();
         if !self.fault.is_of_the_network() {
-            return Ok((None, url));
+            return Ok((proxies, url));
         }
         let server = home.server().context("a file has no address")?;
-        let [address] = server.addresses()[..] else {
-            anyhow::bail!("no proxy can be put in front of several servers yet");
-        };
-        let proxy = Proxy::start(address, seed).await?;
-        let url = url.replace(&address.to_string(), &proxy.address().to_string());
-        Ok((Some(proxy), url))
+        for (address, number) in server.addresses().into_iter().zip(seed..) {
+            let proxy = Proxy::start(address, number).await?;
+            if server.kind() == Kind::RedisCluster {
+                announce(server, address, proxy.address()).await?;
+            }
+            url = url.replace(&address.to_string(), &proxy.address().to_string());
+            proxies.push(proxy);
+        }
+        Ok((proxies, url))
     }
+}
+
+/// Lets a node of a cluster name the proxy as its address; the nodes among themselves go on to
+/// tell each other directly who serves what.
+async fn announce(server: &Server, node: SocketAddr, proxy: SocketAddr) -> Result<(), Error> {
+    /// The port that nodes of a cluster tell each other at, counted from the clients' port.
+    const BUS: u16 = 10_000;
+    let bus = (node.port() + BUS).to_string();
+    let port = proxy.port().to_string();
+    let set = ["CONFIG", "SET", "cluster-announce-bus-port", &bus];
+    server.command_at(node, &set).await?;
+    let set = ["CONFIG", "SET", "cluster-announce-port", &port];
+    server.command_at(node, &set).await.map(drop)
 }
 
 fn load(seed: u64) -> Load {
@@ -124,7 +149,7 @@ fn judge(
     let calls = &outcome.history.calls;
     let is_meanwhile = |call: &&Call| call.ended >= begun && call.invoked <= whole;
     let logouts = calls.iter().filter(is_meanwhile);
-    let logouts = logouts.filter(|call| call.kind == Kind::Logout && call.is_accepted());
+    let logouts = logouts.filter(|call| call.kind == Asked::Logout && call.is_accepted());
     Found {
         promise,
         lasted: whole.saturating_sub(begun),

@@ -116,6 +116,9 @@ impl Fault {
             (_, Store::Sqlite) if self.is_of_the_network() => {
                 Err("a file is not reached over connections")
             }
+            (_, Store::Servers(Kind::RedisSentinel)) if self.is_of_the_network() => {
+                Err("no proxy stands in between here: sentinels name the primary's own address")
+            }
             (Self::ClockMoved, Store::Sqlite) => {
                 Err("lifetimes in SQLite are judged by this machine's clock, and it is everybody's")
             }

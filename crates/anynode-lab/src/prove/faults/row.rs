@@ -20,8 +20,12 @@ const ANSWER_MAX: Duration = Duration::from_secs(12);
 /// How long after the end of a fault the last request may fail.
 const RECOVERY_MAX: Duration = Duration::from_secs(10);
 
-/// The lowest share of sessions that have to be used before and after the fault.
-const EXPOSED_PERCENT: usize = 10;
+/// How many sessions have to be used before and after the fault.
+const EXPOSED_LEAST: usize = 5;
+
+/// The highest share of requests that may be refused while every round trip takes 500 ms: the
+/// load waits for too few connections then.
+const SLOW_REFUSED_PERCENT_MAX: usize = 50;
 
 /// What became of one cell.
 #[derive(Clone, Debug, Serialize)]
@@ -120,7 +124,7 @@ impl Found {
             updates,
             revocations,
         } = &self.verdict;
-        let is_exposed = sessions.exposed * 100 >= sessions.begun * EXPOSED_PERCENT;
+        let is_exposed = sessions.exposed >= EXPOSED_LEAST;
         let recovers = self.recovery.is_some_and(|took| took <= RECOVERY_MAX);
         let mut conditions = vec![
             (requests.foreign == 0, "answers bore another user's data"),
@@ -156,8 +160,9 @@ impl Found {
         }
         match cell.fault {
             Fault::Slow => {
-                let failed = self.failures.unavailable;
-                conditions.push((failed == 0, "requests failed though there was time"));
+                let refused = self.failures.unavailable * 100;
+                let is_of_use = refused <= requests.all * SLOW_REFUSED_PERCENT_MAX;
+                conditions.push((is_of_use, "a slow store was of no use"));
             }
             Fault::Full => {
                 conditions.push((self.logouts_meanwhile > 0, "nobody could log out"));

@@ -1,14 +1,18 @@
 //! How each fault is done, and undone.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context, Error, bail, ensure};
+use anyhow::{Context, Error, ensure};
+use hyper::header::DATE;
 use tokio::time::sleep;
 
 use super::fault::Fault;
-use crate::fault::{Act, Fault as Wire, Proxy, Way, Which};
+use crate::fault::{Act, Fault as Wire, Proxy, WallClocks, Way, Which};
+use crate::fleet::Fleet;
 use crate::prove::home::Home;
 use crate::stage::{Stage, Step};
+use crate::wire;
 
 /// How long a killed store is away.
 const AWAY: Duration = Duration::from_secs(2);
@@ -22,6 +26,9 @@ const BREAK: Duration = Duration::from_secs(5);
 /// How long a node stands still.
 pub(super) const NODE_PAUSE: Duration = Duration::from_secs(5);
 
+/// The name of the node whose clock is moved.
+const FIRST_NODE: &str = "n1";
+
 /// How many times connections are cut, and the time from one to the next.
 const CUTS: u32 = 8;
 const CUT_EVERY: Duration = Duration::from_millis(400);
@@ -33,27 +40,66 @@ const GARBLED: u64 = 25;
 pub(super) async fn strike(
     fault: Fault,
     home: &mut Home,
-    proxy: Option<&Proxy>,
+    proxies: &[Proxy],
+    clocks: Option<&WallClocks>,
     stage: &mut Stage,
 ) -> Result<(), Error> {
-    match (fault, proxy) {
-        (Fault::Killed, _) => kill(home, stage).await,
-        (Fault::Paused, _) => pause(home).await,
-        (Fault::FailOver, _) => {
+    match fault {
+        Fault::Killed => kill(home, stage).await,
+        Fault::Paused => pause(home).await,
+        Fault::FailOver => {
             let server = home.server().context("a file does not fail over")?;
             server.fail_over().await
         }
-        (Fault::Full, _) => fill(home).await,
-        (Fault::Flush, _) => flush(home).await,
-        (Fault::NodePaused, _) => stage.perform(Step::Pause(NODE_PAUSE)).await,
-        (Fault::ClockMoved, _) => bail!("no clock can be moved here yet"),
-        (_, Some(proxy)) => {
-            proxy.play(&script(fault)).await;
-            ensure!(proxy.hits() > 0, "the fault hit no connection");
+        Fault::Full => fill(home).await,
+        Fault::Flush => flush(home).await,
+        Fault::NodePaused => stage.perform(Step::Pause(NODE_PAUSE)).await,
+        Fault::ClockMoved => {
+            move_clock(clocks.context("there is no clock to move")?, stage.fleet()).await
+        }
+        Fault::Cut | Fault::HalfOpen | Fault::BlackHole | Fault::Slow | Fault::Malformed => {
+            play(proxies, &script(fault)).await;
+            let is_hit = proxies.iter().any(|proxy| proxy.hits() > 0);
+            ensure!(is_hit, "the fault hit no connection");
             Ok(())
         }
-        (_, None) => bail!("there is no proxy on the way to the store"),
     }
+}
+
+/// All proxies do the same at the same time.
+async fn play(proxies: &[Proxy], script: &[(Wire, Duration)]) {
+    for (wire, lasting) in script {
+        proxies.iter().for_each(|proxy| proxy.set(wire.clone()));
+        sleep(*lasting).await;
+    }
+    proxies.iter().for_each(Proxy::heal);
+}
+
+/// One node's clock is an hour ahead, and then an hour behind.
+async fn move_clock(clocks: &WallClocks, fleet: &Fleet) -> Result<(), Error> {
+    const HOUR: i64 = 3600;
+    let node = *fleet.node_addresses().first().context("there is no node")?;
+    let right = second_of_day(node).await?;
+    for seconds in [HOUR, -HOUR] {
+        clocks.set(FIRST_NODE, seconds)?;
+        sleep(BREAK).await;
+        let moved = (second_of_day(node).await? - right).rem_euclid(24 * HOUR);
+        let expected = seconds.rem_euclid(24 * HOUR)..=seconds.rem_euclid(24 * HOUR) + 60;
+        ensure!(expected.contains(&moved), "the clock moved by {moved} s");
+    }
+    clocks.set(FIRST_NODE, 0)
+}
+
+/// The time of day as the node has it in the `Date` of its answers.
+async fn second_of_day(node: SocketAddr) -> Result<i64, Error> {
+    let answer = wire::get(node, None, "/healthz").await?;
+    let date = answer.headers().get(DATE).context("it has no date")?;
+    let time = date.to_str()?.split(' ').nth(4).context("it has no time")?;
+    let mut seconds = 0;
+    for part in time.split(':') {
+        seconds = seconds * 60 + part.parse::<i64>()?;
+    }
+    Ok(seconds)
 }
 
 /// What a proxy does, and for how long.

@@ -22,6 +22,7 @@ fn shortfalls(change: impl FnOnce(&mut Verdict)) -> Vec<String> {
         users: 100,
         requests_asked: 1000,
         kills: 3,
+        store_faults: 0,
         kills_asked: 3,
         scalings: Vec::new(),
         address_changes: 0,

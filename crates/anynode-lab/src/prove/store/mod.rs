@@ -6,23 +6,43 @@ pub mod lost_updates;
 pub mod risen_sessions;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::{fs, process};
 
 use anyhow::{Context, Error};
 use anynode_core::Store;
-use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
-use super::{STOPPED, StopSignals};
+use super::home::Home;
+use super::{Format, STOPPED, StopSignals};
+use crate::server::Wanted;
 
 /// The store of a proof, and what it takes to ask it: the one that was named, or a file of its
 /// own that is removed at the end.
 struct Ground {
-    url: String,
     store: Arc<dyn Store>,
+    home: Home,
+    rng: Mutex<fastrand::Rng>,
     runtime: Runtime,
-    _directory: Option<TempDir>,
+}
+
+/// The terms on which a row about a store alone is proved.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Terms {
+    /// A tenth of it
+    #[arg(long)]
+    pub quick: bool,
+    /// The names of sessions follow from it, so that each can be used on a store once; random by
+    /// default
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// The store: its URL, or what is to be started, such as `redis` or `postgres`; `sqlite` is a
+    /// new file
+    #[arg(long, value_name = "URL|KIND", default_value_t)]
+    pub store: Wanted,
+    /// Print the summary as one line of JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Ends the program when a signal asks for it, and removes the files before: threads wait for
@@ -41,40 +61,56 @@ fn random() -> u64 {
     getrandom::u64().expect("the operating system gives random bytes")
 }
 
+// === impl Terms ===
+
+impl Terms {
+    /// How the summary is printed.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        Format::of(self.json)
+    }
+
+    /// The number that was given, or what is to be done if none was.
+    fn choose(&self, given: Option<u64>, full: u64) -> u64 {
+        given.unwrap_or(if self.quick { full / 10 } else { full })
+    }
+
+    fn seed(&self) -> u64 {
+        self.seed.unwrap_or_else(random)
+    }
+}
+
 // === impl Ground ===
 
 impl Ground {
-    fn open(url: Option<&String>) -> Result<Self, Error> {
+    fn open(terms: &Terms) -> Result<Self, Error> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()?;
         let stop = runtime.block_on(async { StopSignals::catch() })?;
-        let (url, directory) = match url {
-            Some(url) => (url.clone(), None),
-            None => {
-                let directory = tempfile::tempdir()?;
-                let path = directory.path().join("sessions.db");
-                (format!("sqlite:{}", path.display()), Some(directory))
-            }
-        };
-        let path = directory.as_ref().map(|of| of.path().to_owned());
-        runtime.spawn(leave_nothing(stop, path));
-        let store = runtime.block_on(anynode::store::open(&url));
+        let home = runtime.block_on(Home::open(&terms.store))?;
+        runtime.spawn(leave_nothing(stop, home.directory()));
+        let store = runtime.block_on(anynode::store::open(home.url()));
         Ok(Self {
             store: store.context("the store cannot be opened")?,
-            url,
+            home,
+            rng: Mutex::new(fastrand::Rng::with_seed(terms.seed())),
             runtime,
-            _directory: directory,
         })
     }
 
     fn url(&self) -> &str {
-        &self.url
+        self.home.url()
     }
 
     fn store(&self) -> &dyn Store {
         self.store.as_ref()
+    }
+
+    fn random(&self) -> u64 {
+        let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
+        rng.u64(..)
     }
 
     fn wait<T>(&self, work: impl Future<Output = T>) -> T {

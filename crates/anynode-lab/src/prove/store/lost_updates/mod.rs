@@ -9,12 +9,12 @@ use anyhow::{Context, Error, bail};
 use serde::Serialize;
 
 use anynode_core::{
-    Create, Device, Draft, Handle, Kind, Moment, Payload, SecretHash, Store, Version, WriteId,
+    Create, Device, Draft, Handle, Kind, Moment, Payload, SecretHash, Version, WriteId,
 };
 
 use self::ledger::Ledger;
 pub use self::updater::Updater;
-use super::{Ground, child::Part, random};
+use super::{Ground, Terms, child::Part, random};
 use crate::clock::boot_time;
 use crate::prove::{Finding, at_least_one, short_of};
 
@@ -25,12 +25,12 @@ use crate::prove::{Finding, at_least_one, short_of};
 /// above what was begun.
 #[derive(Clone, Debug, clap::Args)]
 pub struct LostUpdates {
-    /// The store; a new SQLite file by default
-    #[arg(long)]
-    pub store: Option<String>,
-    /// Acknowledged updates to make
-    #[arg(long, default_value_t = 100_000, value_parser = at_least_one::<u64>)]
-    pub updates: u64,
+    /// What these rows have
+    #[command(flatten)]
+    pub terms: Terms,
+    /// Acknowledged updates to make [default: 100000; with --quick 10000]
+    #[arg(long, value_parser = at_least_one::<u64>)]
+    pub updates: Option<u64>,
     /// Processes that write at once
     #[arg(long, default_value_t = 3, value_parser = at_least_one::<usize>)]
     pub processes: usize,
@@ -84,14 +84,14 @@ impl LostUpdates {
     /// # Errors
     /// When a process or the store cannot be started or asked.
     pub fn prove(&self) -> Result<Updates, Error> {
-        let ground = Ground::open(self.store.as_ref())?;
-        let handles = ground.wait(self.create(ground.store()))?;
+        let ground = Ground::open(&self.terms)?;
+        let handles = ground.wait(self.create(&ground))?;
         let ledger = Arc::new(Ledger::new(self.sessions, self.writers));
         let started = boot_time();
         let kills = self.run(ground.url(), &handles, &ledger)?;
         let took = boot_time().saturating_sub(started);
         let mut updates = Updates {
-            asked: self.updates,
+            asked: self.asked(),
             kills_asked: self.kills,
             acknowledged: ledger.acknowledged(),
             exposed: ledger.exposed(),
@@ -114,11 +114,15 @@ impl LostUpdates {
         Ok(updates)
     }
 
-    async fn create(&self, store: &dyn Store) -> Result<Vec<Handle>, Error> {
+    fn asked(&self) -> u64 {
+        self.terms.choose(self.updates, 100_000)
+    }
+
+    async fn create(&self, ground: &Ground) -> Result<Vec<Handle>, Error> {
         let mut handles = Vec::new();
         for session in 0..self.sessions {
-            let draft = draft(session, self.writers);
-            match store.create(&draft).await? {
+            let draft = draft(ground.random(), session, self.writers);
+            match ground.store().create(&draft).await? {
                 Create::Created(_) => handles.push(draft.handle),
                 Create::Duplicate => bail!("a random handle was taken"),
             }
@@ -133,9 +137,10 @@ impl LostUpdates {
             .map(start)
             .collect::<Result<Vec<_>, _>>()?;
         let mut kills = 0;
-        while ledger.acknowledged() < self.updates {
+        let asked = self.asked();
+        while ledger.acknowledged() < asked {
             thread::sleep(Duration::from_millis(1));
-            let due = self.updates * (kills + 1) / (self.kills + 1);
+            let due = asked * (kills + 1) / (self.kills + 1);
             if kills < self.kills && ledger.acknowledged() >= due {
                 let process = usize::try_from(kills).unwrap_or(0) % self.processes;
                 std::mem::replace(&mut parts[process], start(process)?).kill()?;
@@ -214,9 +219,9 @@ impl fmt::Display for Updates {
     }
 }
 
-fn draft(session: usize, writers: usize) -> Draft {
+fn draft(name: u64, session: usize, writers: usize) -> Draft {
     let mut handle = [0; 16];
-    handle[..8].copy_from_slice(&random().to_be_bytes());
+    handle[..8].copy_from_slice(&name.to_be_bytes());
     handle[8..].copy_from_slice(&session.to_be_bytes());
     Draft {
         handle: Handle::from_bytes(handle),

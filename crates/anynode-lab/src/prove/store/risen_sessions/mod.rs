@@ -17,19 +17,20 @@ use anynode_core::{
 use serde::Serialize;
 
 pub use self::racer::Racer;
-use super::{Ground, child::Part, random};
+use super::{Ground, Terms, child::Part, random};
 use crate::prove::{Finding, at_least_one, short_of};
 
 /// Races between a revocation in one process and a writer in another that does not give up
 /// before it is told that the session is gone.
 #[derive(Clone, Debug, clap::Args)]
 pub struct RisenSessions {
-    /// The store; a new SQLite file by default
-    #[arg(long)]
-    pub store: Option<String>,
-    /// Exposed races: the writer reached the store after the revocation
-    #[arg(long, default_value_t = 100_000, value_parser = at_least_one::<u64>)]
-    pub races: u64,
+    /// What these rows have
+    #[command(flatten)]
+    pub terms: Terms,
+    /// Exposed races: the writer reached the store after the revocation [default: 100000; with
+    /// --quick 10000]
+    #[arg(long, value_parser = at_least_one::<u64>)]
+    pub races: Option<u64>,
     /// The program whose children race; this one by default
     #[arg(long, hide = true)]
     pub program: Option<PathBuf>,
@@ -71,16 +72,17 @@ impl RisenSessions {
     /// # Errors
     /// When a process or the store cannot be started or asked.
     pub fn prove(&self) -> Result<Races, Error> {
-        let ground = Ground::open(self.store.as_ref())?;
+        let ground = Ground::open(&self.terms)?;
+        let asked = self.terms.choose(self.races, 100_000);
         let (said, heard) = channel();
         let mut revoker = self.start("revoke", ground.url(), said.clone())?;
         let mut writer = self.start("write", ground.url(), said)?;
         let mut races = Races {
-            asked: self.races,
+            asked,
             ..Races::default()
         };
-        while races.exposed < self.races && races.trials < self.races.saturating_mul(4) {
-            let batch: Vec<_> = Race::batch(random()).collect();
+        while races.exposed < asked && races.trials < asked.saturating_mul(4) {
+            let batch: Vec<_> = Race::batch(ground.random()).collect();
             for race in &batch {
                 ground.wait(race.create(ground.store()))?;
             }
