@@ -5,6 +5,7 @@
 mod gateway;
 mod lab;
 mod near;
+mod postgres;
 mod redis;
 
 /// A known bug, and the checks of which at least one must fail while it is in the code.
@@ -44,6 +45,7 @@ pub(crate) fn plants() -> impl Iterator<Item = &'static Plant> {
         .chain(gateway::GATEWAY)
         .chain(lab::LAB)
         .chain(near::NEAR)
+        .chain(postgres::POSTGRES)
         .chain(redis::REDIS)
 }
 

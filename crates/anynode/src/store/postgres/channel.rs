@@ -38,6 +38,8 @@ pub(super) struct PostgresChannel {
     changed: watch::Receiver<u64>,
     /// When the last poll ended, on the boot clock.
     polled_at: Duration,
+    /// Whether there may be changes since then.
+    is_due: bool,
     ready: VecDeque<Event>,
     barriers: u64,
 }
@@ -55,6 +57,9 @@ struct Cursor {
 /// within the lease.
 const POLL: Duration = Duration::from_millis(300);
 
+/// How long a channel rests between two looks at least: what hints may ask of it.
+const POLL_PAUSE: Duration = Duration::from_millis(4);
+
 /// More changes than this between two polls are a flush.
 const CHANGES_MAX: usize = 10_000;
 
@@ -66,7 +71,7 @@ const SNAPSHOT_SKEW: Duration = Duration::from_secs(60);
 impl PostgresChannel {
     pub(super) async fn open(store: Arc<Inner>, node: NodeId) -> Result<Self, Fault> {
         let mut channel = Self {
-            changed: store.changed.subscribe(),
+            changed: store.dialler.changed.subscribe(),
             store,
             node,
             link: None,
@@ -74,6 +79,7 @@ impl PostgresChannel {
             sure: None,
             seen: None,
             polled_at: Duration::ZERO,
+            is_due: false,
             ready: VecDeque::new(),
             barriers: 0,
         };
@@ -161,12 +167,13 @@ impl PostgresChannel {
         self.seen = Some(seen);
         self.ready.extend(events);
         self.polled_at = boot_time();
+        self.is_due = false;
         Ok(at)
     }
 
     fn events(&self, rows: &[Row]) -> Result<(Cursor, Seen, Vec<Event>), Fault> {
         let first = rows.first().ok_or(Fault::Corrupt("horizon"))?;
-        let seen = Seen::read(first)?;
+        let seen = Seen::read(first, 2)?;
         let cursor = Cursor {
             at: row::time(first, 0, "now")?,
             snapshot: row::value::<&str>(first, 1, "snapshot")?.to_owned(),
@@ -189,27 +196,25 @@ impl PostgresChannel {
     /// Whether this is another server than the last time, or the same started anew, to which
     /// the numbers of transactions in the cursor mean nothing.
     fn is_another(&self, now: &Seen) -> bool {
-        match self.seen.as_ref().map(|before| before.judge(now)) {
-            None | Some(Loss::Same) => false,
-            Some(Loss::NothingLost) => true,
-            Some(Loss::PerhapsLost) => {
-                tracing::error!(
-                    "postgres: another server took over that may lack writes which were \
-                     acknowledged, revocations among them"
-                );
-                true
-            }
-        }
+        self.store.dialler.note(now);
+        let before = self.seen.as_ref();
+        before.is_some_and(|before| before.judge(now) != Loss::Same)
     }
 
-    /// Waits until there may be changes.
+    /// Waits until there may be changes. Where the caller stops waiting, the next call goes on.
     async fn wait(&mut self) {
-        let due = (self.polled_at + POLL).saturating_sub(boot_time());
-        let woken = tokio::time::timeout(due, self.changed.changed()).await;
-        if woken.is_ok() {
-            // If the caller stops waiting here, the next look is due all the same.
-            self.polled_at = Duration::ZERO;
+        if !self.is_due {
+            let left = (self.polled_at + POLL).saturating_sub(boot_time());
+            // Either way there may be some now.
+            let _ = tokio::time::timeout(left, self.changed.changed()).await;
+            self.is_due = true;
         }
+        // Writers that do not stop are looked at in turns, and not one by one.
+        let pause = (self.polled_at + POLL_PAUSE).saturating_sub(boot_time());
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
+        self.changed.mark_unchanged();
     }
 }
 

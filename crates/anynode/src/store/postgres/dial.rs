@@ -1,17 +1,26 @@
 //! How a connection is made: to the primary, as the user of the URL, and knowing whether a
 //! pooler is between.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use tokio::net::TcpStream;
+use anynode_core::store::Loss;
+
+use tokio::{net::TcpStream, sync::watch};
 use tokio_postgres::{NoTls, config::SslMode, tls::MakeTlsConnect};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{
+    NAME,
     fault::Fault,
+    fence::Seen,
+    fragment::seen,
     link::Link,
     options::{Place, Pooler},
-    pooled,
+    pooled, row,
 };
 use crate::{
     clock::boot_time,
@@ -24,15 +33,41 @@ pub(super) struct Dialler {
     pub(super) place: Place,
     /// How long one attempt may take.
     pub(super) limit: Duration,
+    /// Counts the changes that are known of.
+    pub(super) changed: watch::Sender<u64>,
+    /// What the server said of itself last.
+    seen: Mutex<Option<Seen>>,
 }
 
-/// What a connection asks first: is it the primary, and is the server's process the one that
-/// the greeting named?
-const FIRST: &str = "SELECT pg_is_in_recovery(), pg_backend_pid()";
+/// What a connection asks first: whose history is it of, and is the server's process the one
+/// that the greeting named?
+const FIRST: &str = concat!("SELECT ", seen!(), ", pg_backend_pid()");
 
 // === impl Dialler ===
 
 impl Dialler {
+    pub(super) fn new(place: Place, limit: Duration) -> Self {
+        Self {
+            place,
+            limit,
+            changed: watch::Sender::new(0),
+            seen: Mutex::default(),
+        }
+    }
+
+    /// Takes note of what a server says of itself, and raises it when that may mean a loss.
+    pub(super) fn note(&self, now: &Seen) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = seen.replace(now.clone());
+        if before.is_some_and(|before| before.judge(now) == Loss::PerhapsLost) {
+            metrics::counter!("anynode_possible_lost_writes_total", "store" => NAME).increment(1);
+            tracing::error!(
+                "postgres: another server took over that may lack writes which were \
+                 acknowledged, revocations among them"
+            );
+        }
+    }
+
     /// Connects to the first host that is a primary.
     pub(super) async fn dial(&self) -> Result<Arc<Link>, Fault> {
         let until = boot_time() + self.limit;
@@ -67,13 +102,13 @@ impl Dialler {
             Security::PlainOnThisMachine | Security::PlainAnywhere => {
                 config.ssl_mode(SslMode::Disable);
                 let (client, connection) = config.connect_raw(tcp, NoTls).await.map_err(login)?;
-                Link::new(client, connection, host.clone())
+                Link::new(client, connection, host.clone(), self.changed.clone())
             }
             Security::Tls(tls) => {
                 config.ssl_mode(SslMode::Require);
                 let connecting = config.connect_raw(tcp, over(tls, host));
                 let (client, connection) = connecting.await.map_err(login)?;
-                Link::new(client, connection, host.clone())
+                Link::new(client, connection, host.clone(), self.changed.clone())
             }
         };
         self.greet(link).await
@@ -85,10 +120,8 @@ impl Dialler {
             .query_typed_one(FIRST, &[])
             .await
             .map_err(login)?;
-        let (standby, process): (bool, i32) = (row.get(0), row.get(1));
-        if standby {
-            return Err(Fault::Standby);
-        }
+        self.note(&Seen::read(&row, 0)?);
+        let process: i32 = row::value(&row, Seen::COLUMNS, "process")?;
         let pooled = self.place.pooler == Pooler::Transaction
             || pooled::process_of(&link.client).await != Some(process);
         link.is_pooled = pooled;

@@ -18,34 +18,37 @@ pub(super) struct Seen {
 // === impl Seen ===
 
 impl Seen {
-    /// Reads what `upkeep::POLL` answers from its third column on.
+    /// How many columns [`Seen::read`] reads.
+    pub(super) const COLUMNS: usize = 6;
+
+    /// Reads the columns of `fragment::seen` from `at` on.
     ///
     /// # Errors
     /// [`Fault::Standby`] when the server is one.
-    pub(super) fn read(row: &Row) -> Result<Self, Fault> {
-        if row::value(row, 2, "pg_is_in_recovery")? {
+    pub(super) fn read(row: &Row, at: usize) -> Result<Self, Fault> {
+        if row::value(row, at, "pg_is_in_recovery")? {
             return Err(Fault::Standby);
         }
-        let system: i64 = row::value(row, 3, "system_identifier")?;
+        let system: i64 = row::value(row, at + 1, "system_identifier")?;
         // The name of a segment begins with its timeline, in eight hexadecimal digits.
-        let segment: &str = row::value(row, 4, "segment")?;
+        let segment: &str = row::value(row, at + 2, "segment")?;
         let timeline = segment
             .get(..8)
             .and_then(|it| u32::from_str_radix(it, 16).ok());
         let timeline = timeline.ok_or(Fault::Corrupt("segment"))?;
-        let position: i64 = row::value(row, 5, "position")?;
+        let position: i64 = row::value(row, at + 3, "position")?;
         Ok(Self {
             fence: Fence {
                 history: History::new(format!("{system}/{timeline}")),
                 position: position.cast_unsigned(),
                 // Only a superuser may read where a timeline left another.
                 continues: Vec::new(),
-                process: History::new(row::value::<&str>(row, 6, "postmaster")?),
+                process: History::new(row::value::<&str>(row, at + 4, "postmaster")?),
                 disk: Disk::Later,
             },
             system,
             timeline,
-            waits: row::value(row, 7, "synchronous_standby_names")?,
+            waits: row::value(row, at + 5, "synchronous_standby_names")?,
         })
     }
 

@@ -1,5 +1,15 @@
 //! What the statements have in common, as text: the rules of core in SQL among it.
 
+/// What a server says of itself: see `fence::Seen`.
+macro_rules! seen {
+    () => {
+        "pg_is_in_recovery(), (SELECT system_identifier FROM pg_control_system()), \
+         CASE WHEN NOT pg_is_in_recovery() THEN pg_walfile_name(pg_current_wal_insert_lsn()) END, \
+         CASE WHEN NOT pg_is_in_recovery() THEN (pg_current_wal_insert_lsn() - '0/0')::bigint END, \
+         pg_postmaster_start_time()::text, current_setting('synchronous_standby_names') <> ''"
+    };
+}
+
 /// The columns that `row::kept` reads.
 macro_rules! columns {
     ($now:literal) => {
@@ -152,5 +162,5 @@ macro_rules! types_of_draft {
 
 pub(super) use {
     bury, clock, clock_of_draft, columns, durable_clock, emptied, entry, entry_of_draft, is_alive,
-    moment, prolonged, stamp_is_good, types_of_draft,
+    moment, prolonged, seen, stamp_is_good, types_of_draft,
 };

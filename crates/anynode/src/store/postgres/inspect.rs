@@ -1,6 +1,7 @@
 //! What the server is and what it can promise: the raw material of `anynode doctor`.
 
-use anynode_core::{ClockKind, Deposed, Facts};
+use anynode_core::{ClockKind, Deposed, Facts, Note, Verdict};
+use tokio_postgres::Row;
 
 use super::{
     Inner, NAME,
@@ -8,23 +9,203 @@ use super::{
     row, upkeep,
     write::judge,
 };
+use crate::store::net::Security;
 
+/// The oldest version whose snapshots the channel can read.
+const VERSION_MIN: i32 = 130_000;
+
+/// Looks at everything that a role without special rights may see.
 pub(super) async fn inspect(inner: &Inner) -> Result<Facts, Fault> {
     let rows = inner.reads.call(Act::Read, &upkeep::FACTS, &[]).await?;
     let row = rows.first().ok_or(Fault::Corrupt("facts"))?;
-    let on_disk: bool = row::value(row, 1, "fsync")?;
-    let waits: bool = row::value(row, 2, "synchronous_standby_names")?;
-    let copied: bool = row::value(row, 3, "standbys")?;
+    let (on_disk, waits): (bool, bool) = (flag(row, 2)?, flag(row, 5)?);
+    let standbys: i64 = row::value(row, 6, "standbys")?;
+    let version: &str = row::value(row, 0, "server_version")?;
     Ok(Facts {
         store: NAME,
-        version: row::value::<&str>(row, 0, "server_version")?.to_owned(),
+        version: version.to_owned(),
         clock: ClockKind::Store,
-        durability: judge(on_disk, waits, copied),
-        deposed: if copied || waits {
-            Deposed::Unbounded
-        } else {
-            Deposed::Never
+        durability: judge(on_disk, waits, standbys > 0),
+        deposed: match (waits, standbys) {
+            (true, _) | (false, 0) => Deposed::Never,
+            (false, _) => Deposed::Unbounded,
         },
-        notes: Vec::new(),
+        notes: vec![
+            version_note(row)?,
+            transport(&inner.dialler.place.security),
+            authentication(inner.dialler.place.password.is_some()),
+            role(flag(row, 8)?),
+            persistence(on_disk, flag(row, 3)?),
+            commits(row::value(row, 4, "synchronous_commit")?),
+            replication(waits, standbys),
+            autovacuum(flag(row, 7)?),
+            isolation(row::value(row, 9, "default_transaction_isolation")?),
+            pooler(inner).await?,
+        ],
     })
+}
+
+fn flag(row: &Row, at: usize) -> Result<bool, Fault> {
+    row::value(row, at, "setting")
+}
+
+fn note(point: &'static str, found: impl Into<String>, verdict: Verdict) -> Note {
+    Note {
+        point,
+        found: found.into(),
+        verdict,
+    }
+}
+
+fn version_note(row: &Row) -> Result<Note, Fault> {
+    let number: i32 = row::value(row, 1, "server_version_num")?;
+    let verdict = if number >= VERSION_MIN {
+        Verdict::Safe
+    } else {
+        Verdict::Unsafe {
+            why: "before PostgreSQL 13 no node can tell what was committed since it looked last",
+            change: "upgrade PostgreSQL",
+        }
+    };
+    let version: &str = row::value(row, 0, "server_version")?;
+    Ok(note("version", version, verdict))
+}
+
+fn transport(security: &Security) -> Note {
+    let (found, verdict) = match security {
+        Security::Tls(_) => ("TLS, and the server proved its name", Verdict::Safe),
+        Security::PlainOnThisMachine => ("plain, and on this machine only", Verdict::Safe),
+        Security::PlainAnywhere => (
+            "plain, as the URL allows",
+            Verdict::Unsafe {
+                why: "whoever is on the way reads every session and can change it",
+                change: "take plaintext=allowed out of the URL, and give the server a certificate",
+            },
+        ),
+    };
+    note("transport", found, verdict)
+}
+
+fn authentication(has_password: bool) -> Note {
+    if has_password {
+        return note("authentication", "a password", Verdict::Safe);
+    }
+    let verdict = Verdict::Unsafe {
+        why: "the server let this user in without one, as it would anybody who reaches its port",
+        change: "give the user a password, and say scram-sha-256 in pg_hba.conf",
+    };
+    note("authentication", "no password in the URL", verdict)
+}
+
+fn role(is_superuser: bool) -> Note {
+    let (found, verdict) = match is_superuser {
+        false => ("one without special rights", Verdict::Safe),
+        true => (
+            "a superuser",
+            Verdict::Caution {
+                why: "whoever has the URL of the store has the whole server",
+                change: "make a role of its own for the sessions",
+            },
+        ),
+    };
+    note("role", found, verdict)
+}
+
+fn persistence(on_disk: bool, whole_pages: bool) -> Note {
+    let verdict = match (on_disk, whole_pages) {
+        (true, true) => Verdict::Safe,
+        (false, _) => Verdict::Unsafe {
+            why: "a power failure takes back acknowledged revocations, and may destroy the database",
+            change: "set fsync = on",
+        },
+        (true, false) => Verdict::Caution {
+            why: "a power failure may leave torn pages, unless the file system prevents them",
+            change: "set full_page_writes = on",
+        },
+    };
+    let word = |on| if on { "on" } else { "off" };
+    let found = format!(
+        "fsync {}, full_page_writes {}",
+        word(on_disk),
+        word(whole_pages)
+    );
+    note("persistence", found, verdict)
+}
+
+fn commits(setting: &str) -> Note {
+    let verdict = match setting {
+        "off" => Verdict::Caution {
+            why: "a crash takes back the last writes that were acknowledged; revocations wait for \
+                  the disk all the same",
+            change: "set synchronous_commit = on for the role",
+        },
+        _ => Verdict::Safe,
+    };
+    let found = format!("{setting} for writes, and at least on for revocations");
+    note("synchronous commit", found, verdict)
+}
+
+fn replication(waits: bool, standbys: i64) -> Note {
+    let (found, verdict) = match (waits, standbys) {
+        (false, 0) => ("a single server".to_owned(), Verdict::Safe),
+        (true, 0) => (
+            "standbys that commits wait for, and none is connected".to_owned(),
+            Verdict::Unsafe {
+                why: "no revocation and no heartbeat is acknowledged",
+                change: "start a standby, or take it out of synchronous_standby_names",
+            },
+        ),
+        (true, count) => (
+            format!("{count} standbys, and revocations wait for those that are synchronous"),
+            Verdict::Safe,
+        ),
+        (false, count) => (
+            format!("{count} standbys that nothing waits for"),
+            Verdict::Caution {
+                why: "a fail-over may lose acknowledged revocations (it is noticed and raised), \
+                      and a primary that was deposed answers for as long as it is reached",
+                change: "set synchronous_standby_names",
+            },
+        ),
+    };
+    note("replication", found, verdict)
+}
+
+fn autovacuum(on: bool) -> Note {
+    let (found, verdict) = match on {
+        true => ("on", Verdict::Safe),
+        false => (
+            "off",
+            Verdict::Unsafe {
+                why: "every touch and every swept session leaves a dead row, so the tables only grow",
+                change: "set autovacuum = on",
+            },
+        ),
+    };
+    note("autovacuum", found, verdict)
+}
+
+fn isolation(level: &str) -> Note {
+    let verdict = match level {
+        "read committed" | "read uncommitted" => Verdict::Safe,
+        _ => Verdict::Caution {
+            why: "writes that meet are undone and tried again instead of waiting for each other",
+            change: "set default_transaction_isolation = 'read committed' for the role",
+        },
+    };
+    note("isolation", level, verdict)
+}
+
+async fn pooler(inner: &Inner) -> Result<Note, Fault> {
+    let (found, verdict) = match inner.reads.is_pooled().await? {
+        false => ("none: changes are told at once", Verdict::Safe),
+        true => (
+            "one, so that nothing is prepared and nodes poll for changes",
+            Verdict::Caution {
+                why: "a revocation reaches the other nodes after up to 300 ms instead of some",
+                change: "connect to the server itself; the store needs few connections",
+            },
+        ),
+    };
+    Ok(note("pooler", found, verdict))
 }

@@ -104,6 +104,11 @@ impl Lane {
         }
     }
 
+    /// Whether a pooler is between.
+    pub(super) async fn is_pooled(self: &Arc<Self>) -> Result<bool, Fault> {
+        Ok(self.link().await?.is_pooled)
+    }
+
     /// The connection with the fewest calls under way. Makes one if there is none; if all are
     /// busy and there may be more, another is made meanwhile for later calls.
     async fn link(self: &Arc<Self>) -> Result<Arc<Link>, Fault> {

@@ -14,6 +14,7 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
+    sync::watch,
     task::JoinHandle,
 };
 use tokio_postgres::{
@@ -32,16 +33,9 @@ pub(super) struct Link {
     /// nothing can be prepared and nobody can listen.
     pub(super) is_pooled: bool,
     prepared: Mutex<HashMap<&'static str, Prepared>>,
-    heard: Arc<Heard>,
+    warnings: Arc<AtomicU64>,
     is_given_up: AtomicBool,
     driver: JoinHandle<()>,
-}
-
-/// What the server said unasked.
-#[derive(Debug, Default)]
-struct Heard {
-    /// How many warnings.
-    warnings: AtomicU64,
 }
 
 /// A value of a parameter.
@@ -54,18 +48,19 @@ impl Link {
         client: Client,
         connection: Connection<TcpStream, T>,
         host: Address,
+        changed: watch::Sender<u64>,
     ) -> Self
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let heard = Arc::<Heard>::default();
+        let warnings = Arc::<AtomicU64>::default();
         Self {
-            driver: tokio::spawn(drive(connection, heard.clone())),
+            driver: tokio::spawn(drive(connection, warnings.clone(), changed)),
             client,
             host,
             is_pooled: true,
             prepared: Mutex::default(),
-            heard,
+            warnings,
             is_given_up: AtomicBool::new(false),
         }
     }
@@ -108,7 +103,7 @@ impl Link {
 
     /// How often the server has warned.
     pub(super) fn warnings(&self) -> u64 {
-        self.heard.warnings.load(Ordering::Relaxed)
+        self.warnings.load(Ordering::Relaxed)
     }
 
     fn prepared(&self) -> std::sync::MutexGuard<'_, HashMap<&'static str, Prepared>> {
@@ -135,16 +130,21 @@ impl fmt::Debug for Link {
     }
 }
 
-/// Reads and writes until the connection ends; it ends by itself when its link is dropped.
-async fn drive<T>(mut connection: Connection<TcpStream, T>, heard: Arc<Heard>)
-where
+/// Reads and writes until the connection ends, counts what the server warns of, and tells when
+/// another node says that something changed. It ends by itself when its link is dropped.
+async fn drive<T>(
+    mut connection: Connection<TcpStream, T>,
+    warnings: Arc<AtomicU64>,
+    changed: watch::Sender<u64>,
+) where
     T: AsyncRead + AsyncWrite + Unpin,
 {
     while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
         match message {
             AsyncMessage::Notice(notice) if notice.severity() != "NOTICE" => {
-                heard.warnings.fetch_add(1, Ordering::Relaxed);
+                warnings.fetch_add(1, Ordering::Relaxed);
             }
+            AsyncMessage::Notification(_) => changed.send_modify(|count| *count += 1),
             _ => {}
         }
     }

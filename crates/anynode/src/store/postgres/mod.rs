@@ -10,6 +10,7 @@ mod dial;
 mod fault;
 mod fence;
 mod fragment;
+mod hint;
 mod inspect;
 mod lane;
 mod link;
@@ -31,7 +32,6 @@ use anynode_core::{
     Revoke, Revoked, Store, Swept, Touch, UserId, Version, store::Result,
 };
 use async_trait::async_trait;
-use tokio::sync::watch;
 use tokio_postgres::Row;
 
 pub use self::options::PostgresOptions;
@@ -39,6 +39,7 @@ use self::{
     channel::PostgresChannel,
     dial::Dialler,
     fault::{Act, Fault},
+    hint::Hints,
     lane::Lane,
     link::Value,
     options::Place,
@@ -78,8 +79,7 @@ struct Inner {
     reads: Arc<Lane>,
     writes: Arc<Lane>,
     revocations: Arc<Lane>,
-    /// Counts what this store changed, for the channels of this process.
-    changed: watch::Sender<u64>,
+    hints: Hints,
 }
 
 const NAME: &str = "postgres";
@@ -123,7 +123,7 @@ impl PostgresStore {
     async fn start(place: Place, options: PostgresOptions) -> Result<Self> {
         let sql = Arc::new(Sql::new(&place.schema_quoted()));
         let limit = options.deadline;
-        let dialler = Arc::new(Dialler { place, limit });
+        let dialler = Arc::new(Dialler::new(place, limit));
         let lane = |links_max| Lane::new(sql.clone(), dialler.clone(), links_max);
         let told = |fault: Fault| fault.error("open", Act::Read);
         let link = dialler.dial().await.map_err(told)?;
@@ -138,7 +138,7 @@ impl PostgresStore {
                 revocations,
                 sql,
                 dialler,
-                changed: watch::Sender::new(0),
+                hints: Hints::default(),
             }),
         })
     }
@@ -150,7 +150,7 @@ impl Inner {
     /// Performs a revocation, on a connection where nothing else waits before it. Where the
     /// server gives no connection for that, the others have to do.
     async fn revocation(
-        &self,
+        self: &Arc<Self>,
         statement: &'static Statement,
         values: &[Value<'_>],
     ) -> Result<Row, Fault> {
@@ -165,10 +165,16 @@ impl Inner {
         rows.pop().ok_or(Fault::Corrupt("now"))
     }
 
-    /// Wakes those who wait for changes.
-    fn changed(&self) {
-        self.changed
-            .send_modify(|count| *count = count.wrapping_add(1));
+    /// Wakes the channels of this process, and soon those of the others.
+    fn changed(self: &Arc<Self>) {
+        self.heard_of_changes();
+        self.hints.give(self);
+    }
+
+    /// Wakes the channels of this process.
+    fn heard_of_changes(&self) {
+        let changed = &self.dialler.changed;
+        changed.send_modify(|count| *count = count.wrapping_add(1));
     }
 }
 
@@ -235,6 +241,7 @@ impl Store for PostgresStore {
     }
 
     async fn watch(&self, node: &NodeId) -> Result<Box<dyn Channel>> {
+        self.inner.hints.take(&self.inner);
         let channel = PostgresChannel::open(self.inner.clone(), node.clone()).await;
         Ok(Box::new(told("watch", Act::Read, channel)?))
     }

@@ -44,7 +44,7 @@ pub(super) struct Statement {
 }
 
 /// All statements.
-pub(super) static ALL: [&Statement; 19] = [
+pub(super) static ALL: [&Statement; 20] = [
     &LOAD,
     &CREATE,
     &REPLACE,
@@ -63,6 +63,7 @@ pub(super) static ALL: [&Statement; 19] = [
     &upkeep::OUTDATED,
     &upkeep::ENTRIES,
     &upkeep::CHANGES,
+    &upkeep::NOTIFY,
     &upkeep::FACTS,
 ];
 

@@ -3,24 +3,40 @@
 use tokio_postgres::types::Type;
 
 use super::{
-    fragment::{clock, durable_clock, emptied, entry, stamp_is_good},
+    fragment::{clock, durable_clock, emptied, entry, seen, stamp_is_good},
     statement::Statement,
 };
 
 /// What a poll answers in each of its rows: the time, its snapshot, whose history it is of (see
 /// `fence`), how far the change table was swept, and a change, or nulls where there is none.
 macro_rules! poll {
-    () => {
-        "SELECT c.now, s.snapshot::text, pg_is_in_recovery(), \
-         (SELECT system_identifier FROM pg_control_system()), \
-         CASE WHEN NOT pg_is_in_recovery() THEN pg_walfile_name(pg_current_wal_insert_lsn()) END, \
-         CASE WHEN NOT pg_is_in_recovery() THEN (pg_current_wal_insert_lsn() - '0/0')::bigint END, \
-         pg_postmaster_start_time()::text, current_setting('synchronous_standby_names') <> '', \
+    ($($is_new:tt)*) => {
+        concat!("SELECT c.now, s.snapshot::text, ", seen!(), ", \
          coalesce(h.removed_until, 0), x.kind, x.key, x.cause, x.until, x.epoch, x.spared, x.spared_from \
          FROM c CROSS JOIN s LEFT JOIN {s}.horizon h ON true LEFT JOIN (SELECT * FROM {s}.change \
-         WHERE xid >= pg_snapshot_xmin($1::text::pg_snapshot) \
-         AND NOT pg_visible_in_snapshot(xid, $1::text::pg_snapshot) \
-         ORDER BY seq LIMIT $2) x ON true ORDER BY x.seq"
+         WHERE ", $($is_new)*, " ORDER BY seq LIMIT $2) x ON true ORDER BY x.seq")
+    };
+}
+
+/// Whether the snapshot of the last poll did not see a change; the first half is for the index.
+macro_rules! is_new {
+    () => {
+        "xid >= pg_snapshot_xmin($1::text::pg_snapshot) \
+         AND NOT pg_visible_in_snapshot(xid, $1::text::pg_snapshot)"
+    };
+}
+
+macro_rules! heartbeat {
+    ($($is_new:tt)*) => {
+        concat!(
+            "WITH ",
+            durable_clock!(),
+            ", s AS MATERIALIZED (SELECT pg_current_snapshot() AS snapshot), \
+             w AS (INSERT INTO {s}.node AS n (node, heartbeat_at) SELECT $3, c.now FROM c \
+             WHERE c.committed = 'on' ON CONFLICT (node) DO UPDATE \
+             SET heartbeat_at = greatest(n.heartbeat_at, excluded.heartbeat_at)) ",
+            poll!($($is_new)*)
+        )
     };
 }
 
@@ -33,7 +49,7 @@ pub(super) static POLL: Statement = Statement {
         "WITH ",
         clock!(),
         ", s AS MATERIALIZED (SELECT pg_current_snapshot() AS snapshot) ",
-        poll!()
+        poll!(is_new!())
     ),
     types: &[Type::TEXT, Type::INT8],
 };
@@ -46,15 +62,11 @@ pub(super) static POLL: Statement = Statement {
 /// again: a cursor that a heartbeat answered can be resumed.
 pub(super) static HEARTBEAT: Statement = Statement {
     name: "heartbeat",
-    text: concat!(
-        "WITH ",
-        durable_clock!(),
-        ", s AS MATERIALIZED (SELECT pg_current_snapshot() AS snapshot), \
-         w AS (INSERT INTO {s}.node AS n (node, heartbeat_at) SELECT $3, c.now FROM c \
-         WHERE c.committed = 'on' ON CONFLICT (node) DO UPDATE \
-         SET heartbeat_at = greatest(n.heartbeat_at, excluded.heartbeat_at)) ",
-        poll!()
-    ),
+    text: if cfg!(planted = "cursor_by_number") {
+        heartbeat!("xid >= pg_snapshot_xmax($1::text::pg_snapshot)")
+    } else {
+        heartbeat!(is_new!())
+    },
     types: &[Type::TEXT, Type::INT8, Type::TEXT],
 };
 
@@ -205,11 +217,23 @@ pub(super) static CHANGES: Statement = Statement {
     types: &[Type::INT8],
 };
 
-/// What the server says of itself.
+/// Tells the other nodes that something changed, without waiting for the disk.
+pub(super) static NOTIFY: Statement = Statement {
+    name: "notify",
+    text: "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, '')",
+    types: &[Type::TEXT],
+};
+
+/// What the server says of its settings, and who we are to it.
 pub(super) static FACTS: Statement = Statement {
     name: "facts",
-    text: "SELECT current_setting('server_version'), current_setting('fsync') = 'on', \
+    text: "SELECT current_setting('server_version'), \
+         current_setting('server_version_num')::integer, current_setting('fsync') = 'on', \
+         current_setting('full_page_writes') = 'on', current_setting('synchronous_commit'), \
          current_setting('synchronous_standby_names') <> '', \
-         EXISTS (SELECT 1 FROM pg_stat_get_wal_senders())",
+         (SELECT count(*) FROM pg_stat_get_wal_senders()), \
+         current_setting('autovacuum') = 'on', \
+         (SELECT rolsuper FROM pg_roles WHERE rolname = current_user), \
+         current_setting('default_transaction_isolation')",
     types: &[],
 };

@@ -1,6 +1,6 @@
 //! The verbs that write: a statement each, and the answer that core makes of it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use anynode_core::{
     Create, Draft, Durability, Effect, Handle, Live, Replace, Revoke, Revoked, Target, Timestamp,
@@ -82,7 +82,7 @@ pub(super) async fn touch(inner: &Inner, batch: &[Touch]) -> Result<(), Fault> {
 }
 
 /// Ends sessions for good (L4, L6).
-pub(super) async fn revoke(inner: &Inner, revoke: &Revoke) -> Result<Revoked, Fault> {
+pub(super) async fn revoke(inner: &Arc<Inner>, revoke: &Revoke) -> Result<Revoked, Fault> {
     let cause = i16::from(revoke.cause.code());
     match &revoke.target {
         Target::Session(handle) => {
@@ -100,7 +100,11 @@ pub(super) async fn revoke(inner: &Inner, revoke: &Revoke) -> Result<Revoked, Fa
     }
 }
 
-async fn outdate(inner: &Inner, user: &UserId, spared: Option<&Handle>) -> Result<Revoked, Fault> {
+async fn outdate(
+    inner: &Arc<Inner>,
+    user: &UserId,
+    spared: Option<&Handle>,
+) -> Result<Revoked, Fault> {
     let values: [Value<'_>; 2] = [&name(user), &spared.map(bytes)];
     let row = inner.revocation(&statement::REVOKE_USER, &values).await?;
     let entry = row::entry(&row, 5)?.ok_or(Fault::Corrupt("epoch"))?;

@@ -1,0 +1,141 @@
+//! The server hangs, dies and comes back.
+
+use std::time::{Duration, Instant};
+
+use anynode::store::postgres::PostgresStore;
+use anynode_core::{Cause, ErrorKind, Page, Revoke, Store, expiry::Touch};
+
+use crate::scene::{Scene, draft, next, until_passed, user};
+
+/// The deadline of a call, and what a busy machine may add to it.
+const SOON: Duration = Duration::from_secs(4);
+
+#[allow(clippy::disallowed_methods, reason = "measures what a caller waits")]
+async fn timed<T>(
+    call: impl Future<Output = Result<T, anynode_core::Error>>,
+) -> (ErrorKind, Duration) {
+    let begun = Instant::now();
+    let kind = call.await.err().expect("the server does not answer").kind();
+    (kind, begun.elapsed())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_on_a_server_that_hangs_ends_by_its_deadline() {
+    let mut scene = Scene::open().await;
+    let live = scene.created(&draft(1)).await;
+    let mut channel = scene.watch().await;
+    until_passed(channel.as_mut()).await;
+    let store = scene.store.clone();
+    scene.server.pause().await.unwrap();
+    let (touch, replaced) = (
+        [Touch {
+            handle: live.record.handle,
+            age: Duration::ZERO,
+        }],
+        next(&live.record),
+    );
+    let (new, handle) = (draft(2), live.record.handle);
+    let revoke = Revoke::session(handle, Cause::User);
+    let ada = user("ada");
+    let results = tokio::join!(
+        timed(store.load(&handle)),
+        timed(store.list(&ada, &Page::FIRST)),
+        timed(store.create(&new)),
+        timed(store.replace(&live.record.version, &replaced)),
+        timed(store.touch(&touch)),
+        timed(store.revoke(&revoke)),
+        timed(channel.barrier()),
+    );
+    let (load, list, create, replace, touch, revoke, barrier) = results;
+    for (verb, (kind, took)) in [("load", load), ("list", list), ("barrier", barrier)] {
+        assert_eq!(kind, ErrorKind::Unavailable, "{verb}");
+        assert!(took < SOON, "{verb}: {took:?}");
+    }
+    for (verb, (kind, took)) in [("create", create), ("replace", replace), ("touch", touch)] {
+        let open = [ErrorKind::Indeterminate, ErrorKind::Unavailable];
+        assert!(open.contains(&kind), "{verb}: {kind}");
+        assert!(took < SOON, "{verb}: {took:?}");
+    }
+    assert_eq!(revoke.0, ErrorKind::Indeterminate);
+    scene.server.resume().await.unwrap();
+    store
+        .revoke(&Revoke::session(handle, Cause::User))
+        .await
+        .unwrap();
+    assert_eq!(store.load(&handle).await.unwrap(), None);
+    until_passed(channel.as_mut()).await;
+}
+
+/// What the server acknowledged before it was killed is there when it is back, and the store
+/// finds it again without help.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_survives_the_end_of_the_server() {
+    let mut scene = Scene::open().await;
+    let store = scene.store.clone();
+    let mut channel = scene.watch().await;
+    let writer = tokio::spawn(async move {
+        let mut acknowledged = Vec::new();
+        for number in 1.. {
+            match store.create(&draft(number)).await {
+                Ok(_) => acknowledged.push(number),
+                Err(error) => {
+                    let open = [ErrorKind::Indeterminate, ErrorKind::Unavailable];
+                    assert!(open.contains(&error.kind()), "{error:?}");
+                    return acknowledged;
+                }
+            }
+            if number % 2 == 0 {
+                let revoke = Revoke::session(draft(number).handle, Cause::User);
+                if store.revoke(&revoke).await.is_err() {
+                    acknowledged.pop();
+                    return acknowledged;
+                }
+            }
+        }
+        unreachable!("the server was killed");
+    });
+    let mut told = 0;
+    while told < 20 {
+        told += until_passed(channel.as_mut()).await.len();
+    }
+    scene.server.kill().await.unwrap();
+    let acknowledged = writer.await.unwrap();
+    assert!(acknowledged.len() > 10, "{}", acknowledged.len());
+    assert_eq!(
+        scene.store.load(&draft(1).handle).await.unwrap_err().kind(),
+        ErrorKind::Unavailable
+    );
+    scene.server.restart().await.unwrap();
+    for number in acknowledged {
+        let alive = scene
+            .store
+            .load(&draft(number).handle)
+            .await
+            .unwrap()
+            .is_some();
+        assert_eq!(alive, number % 2 == 1, "{number}");
+    }
+    let _lost = channel.next().await;
+    until_passed(channel.as_mut()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_error_tells_who_or_where() {
+    let mut scene = Scene::open().await;
+    let password = "anynode-lab";
+    let wrong = scene.url.replace(password, "hunter2");
+    let error = PostgresStore::open(&wrong).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
+    assert!(!format!("{error:?} {error:#?}").contains("hunter2"));
+    let nowhere = scene.url.replace("/anynode?", "/no_such_database?");
+    let error = PostgresStore::open(&nowhere).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
+    assert!(!format!("{error:?}").contains("no_such"), "{error:?}");
+    scene.sql("DROP SCHEMA {s} CASCADE").await;
+    let error = scene.store.create(&draft(1)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
+    scene.server.kill().await.unwrap();
+    let error = PostgresStore::open(&scene.url).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    assert!(!format!("{error:?} {:?}", scene.store).contains(password));
+}

@@ -1,0 +1,12 @@
+//! What is particular to PostgreSQL: edits by hand, the cursor of the channel, plans and round
+//! trips, faults of the server, fail-overs, and roles with few rights.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod cost;
+mod cursor;
+mod edits;
+mod fail_over;
+mod faults;
+mod roles;
+mod scene;
