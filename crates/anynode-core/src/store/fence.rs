@@ -62,8 +62,17 @@ pub enum Disk {
     Later,
 }
 
-/// What became of the writes that were acknowledged before a fence.
+/// When fences were asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Before the last write whose loss matters was acknowledged.
+    Before,
+    /// After it.
+    After,
+}
+
+/// What became of the writes that were acknowledged before a fence, from the best to the worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Loss {
     /// The same primary goes on.
     Same,
@@ -102,6 +111,20 @@ impl Fence {
             return Loss::NothingLost;
         }
         Loss::PerhapsLost
+    }
+
+    /// What became of the writes that these primaries had acknowledged, when the store now has
+    /// those: the worst of all. Each write is looked for wherever it is best kept.
+    pub fn judge_all(before: &[Self], now: &[Self], asked: Asked) -> Loss {
+        let best = |fence: &Self| {
+            let judged = now.iter().map(|now| fence.judge(now));
+            judged.min().unwrap_or(Loss::PerhapsLost)
+        };
+        match before.iter().map(best).max().unwrap_or(Loss::Same) {
+            // What it had before says nothing of what came after.
+            Loss::NothingLost if asked == Asked::Before => Loss::PerhapsLost,
+            loss => loss,
+        }
     }
 
     fn continued(&self, history: &History) -> Option<&Continued> {
@@ -224,6 +247,22 @@ mod tests {
     fn a_primary_that_renamed_its_history_lost_nothing() {
         assert_eq!(fence("a", 5).judge(&fence("b", 6)), Loss::NothingLost);
         assert_eq!(fence("a", 5).judge(&fence("b", 4)), Loss::PerhapsLost);
+    }
+
+    #[test]
+    fn of_several_primaries_the_worst_counts_and_each_is_looked_for_among_all() {
+        let other = fence("x", 3);
+        let before = [fence("a", 100), other.clone()];
+        let check = |now: &[Fence], asked, expected| {
+            assert_eq!(Fence::judge_all(&before, now, asked), expected, "{now:?}");
+        };
+        check(&[other.clone(), fence("a", 101)], Asked::Before, Loss::Same);
+        let took_over = [other.clone(), promoted(101)];
+        check(&took_over, Asked::After, Loss::NothingLost);
+        check(&took_over, Asked::Before, Loss::PerhapsLost);
+        check(&[other, promoted(100)], Asked::After, Loss::PerhapsLost);
+        check(&[promoted(101)], Asked::After, Loss::PerhapsLost);
+        assert_eq!(Fence::judge_all(&[], &before, Asked::Before), Loss::Same);
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub use self::{
     },
     error::{Error, ErrorKind, Result},
     facts::{ClockKind, Deposed, Durability, Facts, Note, Verdict},
-    fence::{Continued, Disk, Fence, History, Loss},
+    fence::{Asked, Continued, Disk, Fence, History, Loss},
     memory::MemoryStore,
     rules::{Kept, replace},
 };

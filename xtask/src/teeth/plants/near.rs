@@ -2,6 +2,12 @@
 
 use super::{Hang, Plant};
 
+/// What a channel and a vigil do, without a server.
+const UNITS: &[&str] = &["--features", "redis", "--lib"];
+
+/// The same on real servers.
+const FAULTS: &[&str] = &["--test", "redis_faults"];
+
 pub(super) const NEAR: &[Plant] = &[
     Plant {
         name: "fence_ignored",
@@ -25,6 +31,54 @@ pub(super) const NEAR: &[Plant] = &[
         package: "anynode-core",
         target: &["--lib"],
         checks: &["a_full_memory_evicts_nothing_and_says_so_for_a_window"],
+        hang: Hang::Survives,
+    },
+    Plant {
+        name: "flush_push_ignored",
+        bug: "a channel takes no notice when all keys of the server were removed",
+        package: "anynode",
+        target: UNITS,
+        checks: &["a_push_without_names_is_a_flush"],
+        hang: Hang::Catches,
+    },
+    Plant {
+        name: "loss_told_last",
+        bug: "a lost channel is reported after what was heard before, while copies are trusted",
+        package: "anynode",
+        target: UNITS,
+        checks: &["a_loss_is_told_before_anything_that_was_heard"],
+        hang: Hang::Survives,
+    },
+    Plant {
+        name: "gap_without_flush",
+        bug: "a channel that was lost goes on as if there were no gap",
+        package: "anynode-lab",
+        target: FAULTS,
+        checks: &["a_killed_connection_is_told_before_anything_after_it"],
+        hang: Hang::Survives,
+    },
+    Plant {
+        name: "heartbeat_refused_when_full",
+        bug: "a full server refuses heartbeats, so that every node loses its lease",
+        package: "anynode-lab",
+        target: FAULTS,
+        checks: &["a_full_redis_still_revokes_and_watches"],
+        hang: Hang::Survives,
+    },
+    Plant {
+        name: "replicas_not_counted",
+        bug: "a revocation is acknowledged though no replica has it",
+        package: "anynode-lab",
+        target: FAULTS,
+        checks: &["under_r1_the_revocation_is_indeterminate_and_the_session_refused"],
+        hang: Hang::Survives,
+    },
+    Plant {
+        name: "memory_not_asked",
+        bug: "a node accepts a session that it knows to be revoked because the store brought it back",
+        package: "anynode-lab",
+        target: FAULTS,
+        checks: &["under_r2_an_acknowledged_revocation_that_was_lost_is_written_again"],
         hang: Hang::Survives,
     },
 ];

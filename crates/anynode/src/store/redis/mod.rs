@@ -4,14 +4,18 @@
 //! every rule that holds at the moment of a write, `read`, `write`, `revoke` and `sweep` for
 //! what is called when; then `options` for how servers are named, `topology` with `cluster` and
 //! `sentinel` for which of them to ask, `link` for the connection to each, `call`, `servers` and
-//! `fault` for how a call is tried again and what its failure means.
+//! `fault` for how a call is tried again and what its failure means; `channel` for how nodes hear
+//! of changes, and `vigil` with `assert` and `fence` for what becomes of revocations when a
+//! primary fails.
 
 mod about;
+mod assert;
 mod both;
 mod call;
 mod channel;
 mod cluster;
 mod fault;
+mod fence;
 mod inspect;
 mod keys;
 mod library;
@@ -25,18 +29,22 @@ mod sentinel;
 mod servers;
 mod sweep;
 mod topology;
+mod vigil;
 mod write;
 
 use std::{fmt, sync::Arc};
 
 use anynode_core::{
-    Channel, Create, Draft, Durability, Facts, Handle, Item, Listing, Live, NodeEntry, NodeId,
-    Page, Replace, Revoke, Revoked, Store, Swept, Touch, UserId, Version, store::Result,
+    Channel, Create, Draft, Facts, Handle, Item, Listing, Live, NodeEntry, NodeId, Page, Replace,
+    Revoke, Revoked, Store, Swept, Touch, UserId, Version, store::Result,
 };
 use async_trait::async_trait;
 
 pub use self::options::RedisOptions;
-use self::{channel::RedisChannel, options::Target, servers::Servers, sweep::Turn};
+use self::{
+    channel::RedisChannel, fault::Nature, options::Target, servers::Servers, sweep::Turn,
+    vigil::Vigil,
+};
 
 /// Sessions in Redis or Valkey, shared by all nodes that use the same servers and prefix.
 ///
@@ -56,6 +64,7 @@ use self::{channel::RedisChannel, options::Target, servers::Servers, sweep::Turn
 pub struct RedisStore {
     servers: Arc<Servers>,
     turn: Arc<Turn>,
+    vigil: Arc<Vigil>,
 }
 
 const NAME: &str = "redis";
@@ -96,6 +105,13 @@ impl RedisStore {
     /// | `eviction=allowed` | permit a server that throws sessions away when it is full |
     /// | `revoke=r0`, `r1`, `r2` | how safe a revocation has to be before it is acknowledged |
     ///
+    /// Without `revoke` it is `r2` where there are replicas when the store is opened, else `r0`.
+    /// Under `r1` and `r2` a revocation that too few replicas acknowledge is `Indeterminate`; this
+    /// node refuses the session from then on and has the revocation written again until they do.
+    /// Under `r2` nodes remember the revocations of the last ten minutes and write them again
+    /// when another primary took over without them. Whenever acknowledged writes may have been
+    /// lost, an error is logged and `anynode_possible_lost_writes_total` counts it.
+    ///
     /// # Errors
     /// `Config` when the URL cannot be understood, or the servers are older than Redis 7.0,
     /// evict, or refuse the login; `Unavailable` when none can be reached.
@@ -111,9 +127,12 @@ impl RedisStore {
     async fn start(target: Target, options: RedisOptions) -> Result<Self> {
         let servers = Servers::new(&target, options.deadline);
         inspect::check(&servers, options.eviction.or(target.eviction)).await?;
+        let servers = Arc::new(servers);
+        let vigil = Vigil::begin(servers.clone(), target.revoke).await;
         Ok(Self {
-            servers: Arc::new(servers),
+            servers,
             turn: Arc::default(),
+            vigil: vigil.map_err(|fault| fault.error("open", Nature::Read, false))?,
         })
     }
 }
@@ -127,12 +146,22 @@ impl Store for RedisStore {
     }
 
     async fn load(&self, handle: &Handle) -> Result<Option<Live>> {
-        read::load(&self.servers, handle).await
+        let live = read::load(&self.servers, handle).await?;
+        // A fail-over may have brought back what this node knows to be revoked.
+        Ok(live.filter(|live| !self.vigil.refuses(&live.record)))
     }
 
     async fn replace(&self, base: &Version, draft: &Draft) -> Result<Replace> {
         draft.check(NAME, "replace")?;
-        write::replace(&self.servers, base, draft).await
+        let replaced = write::replace(&self.servers, base, draft).await?;
+        Ok(match replaced {
+            Replace::Replaced(live) | Replace::Conflict(live)
+                if self.vigil.refuses(&live.record) =>
+            {
+                Replace::Gone
+            }
+            replaced => replaced,
+        })
     }
 
     async fn touch(&self, batch: &[Touch]) -> Result<()> {
@@ -140,16 +169,21 @@ impl Store for RedisStore {
     }
 
     async fn revoke(&self, revoke: &Revoke) -> Result<Revoked> {
+        let until = self.servers.until();
         let ended = revoke::revoke(&self.servers, revoke).await?;
+        let confirmed = self.vigil.confirm(revoke, &ended, until).await;
         Ok(Revoked {
-            durability: Durability::Asynchronous,
+            durability: confirmed?,
             at: ended.at,
             effect: ended.effect,
         })
     }
 
     async fn list(&self, user: &UserId, page: &Page) -> Result<Listing> {
-        read::list(&self.servers, user, page).await
+        let mut listing = read::list(&self.servers, user, page).await?;
+        let sessions = &mut listing.sessions;
+        sessions.retain(|live| !self.vigil.refuses(&live.record));
+        Ok(listing)
     }
 
     async fn scan(&self, cursor: Option<&Handle>, limit: usize) -> Result<Vec<Item>> {
@@ -166,7 +200,12 @@ impl Store for RedisStore {
     }
 
     async fn inspect(&self) -> Result<Facts> {
-        inspect::inspect(&self.servers).await
+        let facts = inspect::inspect(&self.servers).await?;
+        let durability = self.vigil.durability();
+        Ok(Facts {
+            durability,
+            ..facts
+        })
     }
 
     async fn sweep(&self, limit: usize) -> Result<Swept> {

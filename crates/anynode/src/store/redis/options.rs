@@ -48,10 +48,6 @@ pub(super) struct Target {
     pub(super) prefix: String,
     pub(super) eviction: Eviction,
     /// How safe revocations have to be, where the URL says.
-    #[allow(
-        dead_code,
-        reason = "revocations are acknowledged by the primary alone so far"
-    )]
     pub(super) revoke: Option<Durability>,
 }
 

@@ -91,7 +91,7 @@ impl Line {
         match &self.primary.tag {
             Some(tag) => {
                 let canary = self.names.canary(tag, barrier);
-                pipe.add_command(eval(HEARTBEAT, &canary))
+                pipe.add_command(eval(heartbeat(), &canary))
             }
             None => pipe.add_command(cmd("TIME")),
         };
@@ -157,6 +157,16 @@ impl Line {
             )),
         }
     }
+}
+
+fn heartbeat() -> &'static str {
+    if cfg!(planted = "heartbeat_refused_when_full") {
+        return "#!lua
+redis.call('SET', KEYS[1], '')
+redis.call('DEL', KEYS[1])
+return redis.call('TIME')";
+    }
+    HEARTBEAT
 }
 
 /// A command that runs a script on one key.

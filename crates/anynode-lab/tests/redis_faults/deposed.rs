@@ -1,0 +1,48 @@
+//! A primary that was cut off from its replicas, and may have been deposed.
+
+use std::time::Duration;
+
+use anynode_core::{ErrorKind, NodeId};
+use anynode_lab::server::Setup;
+use tokio::time::{Instant, sleep};
+
+use crate::pair::Pair;
+use crate::scene::{is_alive, session, until_passed};
+
+/// After so much silence a primary no longer writes, and looks once a second.
+const LAG: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What a loaded machine may take on top.
+const SLACK: Duration = Duration::from_secs(1);
+
+#[tokio::test]
+async fn a_primary_that_was_cut_off_silently_is_not_believed() {
+    let setup = Setup::default()
+        .with("min-replicas-to-write", "1")
+        .with("min-replicas-max-lag", "1");
+    let pair = Pair::start(1, &setup).await;
+    let node = pair.node("").await;
+    let handle = session(&node).await;
+    let mut channel = node.watch(&NodeId::new("node").unwrap()).await.unwrap();
+    until_passed(channel.as_mut()).await;
+    assert!(is_alive(&node, &handle).await);
+    pair.replicas[0].way.freeze();
+    let begun = Instant::now();
+    let refused = loop {
+        match node.load(&handle).await {
+            Ok(found) => assert!(found.is_some()),
+            Err(error) => break error,
+        }
+        assert!(begun.elapsed() < LAG + LOOK + SLACK, "it still answers");
+        sleep(Duration::from_millis(10)).await;
+    };
+    assert_eq!(refused.kind(), ErrorKind::Unavailable);
+    // And it renews no lease.
+    let heartbeat = async {
+        channel.barrier().await?;
+        channel.next().await
+    };
+    let lost = heartbeat.await.expect_err("the heartbeat is refused");
+    assert_eq!(lost.kind(), ErrorKind::Unavailable);
+}

@@ -1,0 +1,13 @@
+//! What a Redis that breaks does to revocations and to the channel, on real servers.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod channel;
+mod deposed;
+mod fail_over;
+mod full;
+mod many;
+mod meter;
+mod order;
+mod pair;
+mod scene;
+mod switch;

@@ -1,0 +1,236 @@
+//! The vigil over acknowledged revocations: that replicas have them, that nodes remember them,
+//! and that a fail-over which may have lost some is noticed.
+
+mod listen;
+mod look;
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use anynode_core::{
+    Durability, Effect, Record, Revoke, Target, Timestamp, Tombstone, expiry,
+    near::{Assertion, Reassert},
+    store::{Disk, Error, ErrorKind, Result},
+};
+use tokio::sync::Notify;
+
+use super::{
+    NAME,
+    assert::{self, Asserter},
+    fault::Fault,
+    revoke::Ended,
+    servers::Servers,
+};
+use crate::clock::boot_time;
+
+use self::look::Fences;
+
+/// Watches over the revocations of one store, as one node sees them.
+pub(super) struct Vigil {
+    servers: Arc<Servers>,
+    /// What an acknowledged revocation is promised to be.
+    class: Durability,
+    asserter: Asserter,
+    memory: Mutex<Reassert>,
+    fences: Mutex<Fences>,
+    /// Whether a revocation was acknowledged since the primaries were last asked what they are.
+    unfenced: AtomicBool,
+    woken: Arc<Notify>,
+}
+
+/// How often the primaries are asked what they are.
+const EVERY: Duration = Duration::from_secs(1);
+
+// === impl Vigil ===
+
+impl Vigil {
+    /// Begins the vigil: `wanted` is what the URL says of revocations.
+    ///
+    /// # Errors
+    /// When no primary tells what it is.
+    pub(super) async fn begin(
+        servers: Arc<Servers>,
+        wanted: Option<Durability>,
+    ) -> Result<Arc<Self>, Fault> {
+        let fences = Fences::ask(&servers, servers.until()).await?;
+        let has_replicas = match wanted {
+            Some(_) => false,
+            None => look::has_replicas(&servers, &fences, servers.until()).await?,
+        };
+        let class = match wanted {
+            Some(class) => class,
+            None if has_replicas => Durability::Reasserted,
+            None => Durability::Asynchronous,
+        };
+        let vigil = Arc::new(Self {
+            servers,
+            class,
+            asserter: Asserter::default(),
+            memory: Mutex::new(Reassert::new(Reassert::WINDOW, Reassert::CAPACITY)),
+            fences: Mutex::new(fences),
+            unfenced: AtomicBool::new(false),
+            woken: Arc::default(),
+        });
+        look::start(&vigil);
+        if class == Durability::Reasserted {
+            listen::start(&vigil);
+        }
+        Ok(vigil)
+    }
+
+    /// What an acknowledged revocation is promised to be.
+    pub(super) fn durability(&self) -> Durability {
+        let on_disk = self.fences().all_write(Disk::First);
+        match self.class {
+            // The only server there is, and its disk has it before it is acknowledged.
+            Durability::Asynchronous if on_disk && self.fences().is_alone() => Durability::Majority,
+            class => class,
+        }
+    }
+
+    /// Whether this node knows that the session was revoked, whatever the store says.
+    pub(super) fn refuses(&self, record: &Record) -> bool {
+        if cfg!(planted = "memory_not_asked") || self.class == Durability::Asynchronous {
+            return false;
+        }
+        self.memory().refuses_record(record)
+    }
+
+    /// Makes a revocation that the primary acknowledged as safe as it was promised to be, and
+    /// answers how safe that is.
+    ///
+    /// # Errors
+    /// `Indeterminate` when not enough replicas acknowledged it: from then on this node refuses
+    /// what was revoked, and has it written again until they do.
+    pub(super) async fn confirm(
+        &self,
+        revoke: &Revoke,
+        ended: &Ended,
+        until: Duration,
+    ) -> Result<Durability> {
+        if self.class == Durability::Asynchronous {
+            self.unfenced.store(true, Ordering::SeqCst);
+            self.woken.notify_one();
+            return Ok(self.durability());
+        }
+        let Some(mut assertion) = assertion(revoke, &ended.effect) else {
+            return Ok(self.class);
+        };
+        match self.assert(&assertion, until).await {
+            Ok(Asserted::ByAll(settled)) => Ok(self.remember(settled)),
+            Ok(Asserted::ByTooFew(settled, counts)) => {
+                assertion = settled;
+                Err(self.owe(assertion, ended.at, Some(counts)))
+            }
+            Err(fault) => {
+                tracing::debug!(error = ?fault, "a revocation waits for its replicas");
+                Err(self.owe(assertion, ended.at, None))
+            }
+        }
+    }
+
+    /// Writes a revocation once more, and waits for replicas to have it.
+    async fn assert(&self, assertion: &Assertion, until: Duration) -> Result<Asserted, Fault> {
+        let slot = assert::slot(assertion);
+        let primary = self.servers.topology.primary(slot, until).await?;
+        let quorum = self.fences().quorum(primary.address());
+        let one = std::slice::from_ref(assertion);
+        let written = self.asserter.write(&self.servers, one, quorum, until);
+        let written = written.await?;
+        self.fences().note(written.said);
+        let settled = match written.tombstone {
+            Some(tombstone) => Assertion::Session(tombstone),
+            None => assertion.clone(),
+        };
+        let enough = written.acknowledged >= quorum || cfg!(planted = "replicas_not_counted");
+        Ok(match enough {
+            true => Asserted::ByAll(settled),
+            false => Asserted::ByTooFew(settled, (written.acknowledged, quorum)),
+        })
+    }
+
+    /// Remembers an acknowledged revocation, and answers how safe that makes it.
+    fn remember(&self, assertion: Assertion) -> Durability {
+        if self.class != Durability::Reasserted {
+            return self.class;
+        }
+        match self.memory().heard(assertion, boot_time()) {
+            Ok(()) => self.class,
+            Err(full) => {
+                raise_full(&full);
+                Durability::Quorum
+            }
+        }
+    }
+
+    fn owe(&self, assertion: Assertion, at: Timestamp, counts: Option<(usize, usize)>) -> Error {
+        let now = boot_time();
+        let left = match &assertion {
+            Assertion::Session(Tombstone { until, .. }) if until.as_millis() > 0 => until.since(at),
+            Assertion::Session(_) | Assertion::User(..) => expiry::ABSOLUTE_MAX,
+        };
+        if let Err(full) = self.memory().owe(assertion, now + left, now) {
+            raise_full(&full);
+        }
+        self.woken.notify_one();
+        let detail = match counts {
+            Some((some, wanted)) => format!(
+                "{some} of {wanted} replicas acknowledged the revocation; this node refuses the \
+                 session and has it written again"
+            ),
+            None => "no replica acknowledged the revocation; this node refuses the session and \
+                     has it written again"
+                .to_owned(),
+        };
+        Error::new(ErrorKind::Indeterminate, NAME, "revoke").with_detail(detail)
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Reassert> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fences(&self) -> MutexGuard<'_, Fences> {
+        self.fences.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Vigil {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vigil")
+            .field("class", &self.class)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What came of writing a revocation once more, as it was settled.
+enum Asserted {
+    /// As many replicas have it as have to.
+    ByAll(Assertion),
+    /// So many of so many have it.
+    ByTooFew(Assertion, (usize, usize)),
+}
+
+/// What is to be written again of a revocation; nothing where it revoked nothing of the kind.
+fn assertion(revoke: &Revoke, effect: &Effect) -> Option<Assertion> {
+    match (&revoke.target, effect) {
+        (Target::User(user) | Target::UserExcept(user, _), Effect::User(entry)) => {
+            Some(Assertion::User(user.clone(), *entry))
+        }
+        // A session that was not there has a tombstone now, for whoever is creating it.
+        (Target::Session(handle), _) | (Target::SessionOf(_, handle), Effect::Session) => {
+            Some(assert::unsettled(*handle, revoke.cause))
+        }
+        _ => None,
+    }
+}
+
+fn raise_full(full: &anynode_core::near::Full) {
+    metrics::counter!("anynode_revocations_not_remembered_total", "store" => NAME).increment(1);
+    tracing::error!(store = NAME, %full, "a fail-over may lose a revocation for good");
+}

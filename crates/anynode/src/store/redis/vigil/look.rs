@@ -1,0 +1,244 @@
+//! Looking whether the primaries are still those that acknowledged the last revocations.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use anynode_core::{
+    Durability,
+    near::Assertion,
+    store::{Asked, Disk, Fence, Loss},
+};
+
+use super::{Asserted, EVERY, Vigil};
+use crate::{
+    clock::boot_time,
+    store::{
+        net::Address,
+        redis::{
+            NAME, assert,
+            fault::{Fault, Refusal},
+            fence::{self, Role, Said},
+            link::Link,
+            servers::Servers,
+            topology::Topology,
+        },
+    },
+};
+
+/// What the primaries last said of themselves.
+#[derive(Debug, Default)]
+pub(super) struct Fences {
+    known: Vec<Fence>,
+    /// The most replicas that a primary had: one that is cut off does not count for less.
+    replicas: HashMap<Address, usize>,
+}
+
+/// How many owed revocations are written again in one look.
+const OWED_AT_ONCE: usize = 1_000;
+
+/// Looks again and again, for as long as there is a vigil.
+pub(super) fn start(vigil: &Arc<Vigil>) {
+    let (weak, woken) = (Arc::downgrade(vigil), vigil.woken.clone());
+    tokio::spawn(async move {
+        loop {
+            // Woken by a revocation, or looking in any case.
+            let _ = tokio::time::timeout(EVERY, woken.notified()).await;
+            let Some(vigil) = weak.upgrade() else {
+                return;
+            };
+            vigil.look().await;
+            vigil.write_what_is_owed().await;
+            vigil.memory().forget(boot_time());
+        }
+    });
+}
+
+/// Whether there are replicas: those that are connected now, what sentinels watch over, and
+/// those of a cluster that are away.
+///
+/// # Errors
+/// When a cluster does not tell.
+pub(super) async fn has_replicas(
+    servers: &Servers,
+    fences: &Fences,
+    until: Duration,
+) -> Result<bool, Fault> {
+    match &servers.topology {
+        Topology::Sentinel(_) => Ok(true),
+        _ if !fences.is_alone() => Ok(true),
+        Topology::Single(_) => Ok(false),
+        Topology::Cluster(_) => {
+            let command = redis::cmd("CLUSTER").arg("NODES").take();
+            let primaries = servers.topology.primaries(until).await?;
+            let primary = primaries.first();
+            let primary = primary.ok_or(Fault::Refused(Refusal::ClusterDown))?;
+            let nodes = crate::store::redis::reply::text(primary.send(&command, until).await?)?;
+            Ok(nodes.lines().any(|line| line.contains("slave")))
+        }
+    }
+}
+
+// === impl Vigil ===
+
+impl Vigil {
+    /// Asks the primaries what they are, and raises that acknowledged writes may be lost.
+    async fn look(&self) {
+        let asked = match self.unfenced.swap(false, Ordering::SeqCst) {
+            true => Asked::Before,
+            false => Asked::After,
+        };
+        let until = self.servers.until();
+        let Ok(now) = Fences::ask(&self.servers, until).await else {
+            // A primary is away. Whoever takes over is judged by what is known of it.
+            if asked == Asked::Before {
+                self.unfenced.store(true, Ordering::SeqCst);
+            }
+            return;
+        };
+        let loss = Fence::judge_all(&self.fences().known, &now.known, asked);
+        if loss == Loss::PerhapsLost {
+            if !self.write_all_again().await {
+                // Judged once more, by the same fences, at the next look.
+                self.unfenced
+                    .fetch_or(asked == Asked::Before, Ordering::SeqCst);
+                return;
+            }
+            raise(self.class);
+        }
+        self.fences().replace(now);
+    }
+
+    /// Writes everything that is remembered, and says whether it could be.
+    async fn write_all_again(&self) -> bool {
+        let all = self.memory().to_assert();
+        for together in self.by_primary(all).await {
+            for some in together.chunks(assert::TOGETHER_MAX) {
+                let until = self.servers.until();
+                let quorum = 0;
+                let written = self.asserter.write(&self.servers, some, quorum, until);
+                if written.await.is_err() {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Those revocations that are written to the same slot of the same primary.
+    async fn by_primary(&self, all: Vec<Assertion>) -> Vec<Vec<Assertion>> {
+        let mut groups: HashMap<Option<Address>, Vec<Assertion>> = HashMap::new();
+        for assertion in all {
+            let slot = assert::slot(&assertion);
+            let primary = self.servers.topology.primary(slot, self.servers.until());
+            let address = primary.await.ok().map(|link| link.address().clone());
+            groups.entry(address).or_default().push(assertion);
+        }
+        groups.into_values().collect()
+    }
+
+    async fn write_what_is_owed(&self) {
+        let owed = self.memory().owed();
+        for assertion in owed.into_iter().take(OWED_AT_ONCE) {
+            match self.assert(&assertion, self.servers.until()).await {
+                Ok(Asserted::ByAll(settled)) => self.memory().settle(&settled, boot_time()),
+                // The others would wait as long and as much in vain.
+                Ok(Asserted::ByTooFew(..)) | Err(_) => return,
+            }
+        }
+    }
+}
+
+// === impl Fences ===
+
+impl Fences {
+    /// Asks every primary what it is.
+    ///
+    /// # Errors
+    /// When one does not answer, or is none.
+    pub(super) async fn ask(servers: &Servers, until: Duration) -> Result<Self, Fault> {
+        let mut fences = Self::default();
+        for primary in servers.topology.primaries(until).await? {
+            let said = ask(&primary, until).await;
+            match said {
+                Ok(said) if said.role == Role::Primary => fences.add(primary.address(), said),
+                other => {
+                    servers.topology.distrust(Some(&primary));
+                    other?;
+                    return Err(Fault::Refused(Refusal::ReadOnly));
+                }
+            }
+        }
+        Ok(fences)
+    }
+
+    /// How many replicas of this primary have to acknowledge a revocation, so that it and they
+    /// are the greater part of all: one at least.
+    pub(super) fn quorum(&self, primary: &Address) -> usize {
+        let replicas = self.replicas.get(primary).copied().unwrap_or_default();
+        replicas.div_ceil(2).max(1)
+    }
+
+    /// Whether no primary has replicas.
+    pub(super) fn is_alone(&self) -> bool {
+        self.replicas.values().all(|replicas| *replicas == 0)
+    }
+
+    /// Whether all primaries write to disk at this time.
+    pub(super) fn all_write(&self, disk: Disk) -> bool {
+        self.known.iter().all(|fence| fence.disk == disk)
+    }
+
+    /// Notes how far a primary has got by an acknowledged revocation.
+    pub(super) fn note(&mut self, said: Said) {
+        let known = self.known.iter_mut().find(|known| {
+            known.history == said.fence.history && known.process == said.fence.process
+        });
+        // Another primary is judged before it is taken for known.
+        if let Some(known) = known {
+            known.position = known.position.max(said.fence.position);
+        }
+    }
+
+    fn add(&mut self, primary: &Address, said: Said) {
+        self.known.push(said.fence);
+        self.replicas.insert(primary.clone(), said.replicas);
+    }
+
+    fn replace(&mut self, now: Self) {
+        self.known = now.known;
+        for (primary, replicas) in now.replicas {
+            let most = self.replicas.entry(primary).or_default();
+            *most = replicas.max(*most);
+        }
+    }
+}
+
+async fn ask(primary: &Link, until: Duration) -> Result<Said, Fault> {
+    let mut together = redis::Pipeline::with_capacity(2);
+    together.add_command(fence::command());
+    together.add_command(fence::disk_command());
+    let mut replies = primary.send_all(&together, until).await?.into_iter();
+    let mut reply = || replies.next().unwrap_or(Err(Fault::Lost));
+    let mut said = fence::read(reply()?)?;
+    // Who may not ask has to reckon with the worst.
+    if reply().and_then(fence::writes_first).unwrap_or(false) {
+        said.fence.disk = Disk::First;
+    }
+    Ok(said)
+}
+
+fn raise(class: Durability) {
+    metrics::counter!("anynode_possible_lost_writes_total", "store" => NAME).increment(1);
+    let revocations = match class {
+        Durability::Reasserted => "those that this node remembers were written again",
+        _ => "they may have come back",
+    };
+    tracing::error!(
+        store = NAME,
+        revocations,
+        "another primary took over, and acknowledged writes may be lost"
+    );
+}
