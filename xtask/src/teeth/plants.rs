@@ -47,6 +47,7 @@ pub(crate) fn plants() -> impl Iterator<Item = &'static Plant> {
         .chain(near::NEAR)
         .chain(postgres::POSTGRES)
         .chain(redis::REDIS)
+        .chain(postgres::POSTGRES)
 }
 
 const PLANTS: &[Plant] = &[
