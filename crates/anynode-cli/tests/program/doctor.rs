@@ -50,3 +50,20 @@ async fn a_store_that_is_not_there_is_not_made() {
     check(&["doctor", &sqlite(&path)], 2).await;
     assert!(!path.exists());
 }
+#[tokio::test]
+async fn no_command_sends_sessions_in_plain_text_to_another_machine() {
+    for scheme in ["redis", "redis+cluster", "redis+sentinel", "postgres"] {
+        let url = format!("{scheme}://:hunter2@192.0.2.7/0");
+        for command in [
+            &["doctor", &url][..],
+            &["sessions", "list", "--user", "ada", "--store", &url],
+            &["users", "revoke", "ada", "--store", &url],
+            &["node", "--store", &url],
+            &["up", "--store", &url],
+        ] {
+            let ran = check(command, 2).await;
+            assert!(ran.stderr.contains("plaintext=allowed"), "{}", ran.stderr);
+            assert!(!ran.stderr.contains("hunter2"), "{}", ran.stderr);
+        }
+    }
+}

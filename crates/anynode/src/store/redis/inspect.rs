@@ -227,8 +227,9 @@ fn persistence(primaries: &[About]) -> Note {
     } else if primaries.iter().all(|about| appends(about) || saves(about)) {
         (
             "snapshots",
-            Verdict::Caution {
-                why: "a crash takes back minutes of writes, revocations among them",
+            Verdict::Unsafe {
+                why: "a restart goes back by minutes, and sessions revoked since then are alive \
+                      again",
                 change: "CONFIG SET appendonly yes",
             },
         )
