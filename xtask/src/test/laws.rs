@@ -30,8 +30,8 @@ pub(crate) struct Laws {
 // === impl Laws ===
 
 impl Laws {
-    /// Takes a line such as `test redis::l01_create::a_free_handle_is_created ... ok`; most lines
-    /// are of something else.
+    /// Takes a line such as `test on_server::redis::l01_create::a_free_handle_is_created ... ok`;
+    /// most lines are of something else.
     pub(crate) fn read_line(&mut self, line: &str) {
         let line = without_colour(line);
         let Some((kind, law, outcome)) = parts(line.trim()) else {
@@ -70,7 +70,7 @@ impl fmt::Display for Laws {
 /// Kind, law and outcome of a line about a law.
 fn parts(line: &str) -> Option<(&'static str, &str, &str)> {
     let (name, outcome) = line.strip_prefix("test ")?.split_once(" ... ")?;
-    let (kind, law) = name.split_once("::")?;
+    let (kind, law) = name.strip_prefix("on_server::")?.split_once("::")?;
     let kind = KINDS.iter().find(|of| **of == kind)?;
     let is_law = law.starts_with('l') && law.contains("::");
     is_law.then_some((*kind, law, outcome))
@@ -87,7 +87,7 @@ mod tests {
     }
 
     fn line(kind: &str, law: &str, outcome: &str) -> String {
-        format!("test {kind}::l01_create::{law} ... {outcome}\n")
+        format!("test on_server::{kind}::l01_create::{law} ... {outcome}\n")
     }
 
     fn on_all_kinds(outcome_on_the_last: &str) -> Vec<String> {

@@ -10,7 +10,7 @@ use crate::Outcome;
 use crate::clock::Stopwatch;
 use crate::workspace::{Extent, Workspace};
 use libtest::Count;
-use part::{PARTS, Part, TESTS, TOOLS};
+use part::{PARTS, Part, STORES, TESTS, TOOLS};
 
 /// The names of the parts, in the order in which they run.
 pub(crate) fn part_names() -> Vec<&'static str> {
@@ -67,7 +67,9 @@ fn selected(names: &[String]) -> Option<Vec<&'static Part>> {
         }
     }
     let is_named = |wanted: &str| names.is_empty() || names.iter().any(|name| name == wanted);
-    let is_selected = |part: &&Part| is_named(part.name) || (part.name == TOOLS && is_named(TESTS));
+    let is_selected = |part: &&Part| {
+        is_named(part.name) || (part.name == TOOLS && (is_named(TESTS) || is_named(STORES)))
+    };
     Some(PARTS.iter().filter(is_selected).collect())
 }
 

@@ -58,6 +58,9 @@ enum NoneRan {
 /// The part whose tests start real servers and a browser.
 pub(crate) const TESTS: &str = "tests";
 
+/// The part that tries the laws of a store on real servers.
+pub(crate) const STORES: &str = "stores";
+
 /// The part that unpacks them.
 pub(crate) const TOOLS: &str = "tools";
 
@@ -155,6 +158,28 @@ pub(crate) const PARTS: &[Part] = &[
                 "--all-features",
                 "--tests",
                 "--no-fail-fast",
+                "--",
+                "--skip=on_server::",
+            ],
+            when_none_ran: NoneRan::Fails,
+            laws: Stores::Absent,
+        },
+    },
+    Part {
+        name: STORES,
+        summary: "the laws of a store on every kind of server",
+        tool: None,
+        work: Work::Tests {
+            arguments: &[
+                "test",
+                "--locked",
+                "--workspace",
+                "--all-features",
+                "--test=stores",
+                "--",
+                // Each waits for its store's clock most of the time.
+                "--test-threads=12",
+                "on_server::",
             ],
             when_none_ran: NoneRan::Fails,
             laws: Stores::Tried,
