@@ -47,7 +47,6 @@ pub(crate) fn plants() -> impl Iterator<Item = &'static Plant> {
         .chain(near::NEAR)
         .chain(postgres::POSTGRES)
         .chain(redis::REDIS)
-        .chain(postgres::POSTGRES)
 }
 
 const PLANTS: &[Plant] = &[

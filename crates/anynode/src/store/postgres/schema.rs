@@ -1,6 +1,7 @@
 //! The tables, and the steps by which a schema reaches the version that this build knows.
 
 use anynode_core::store::Result;
+use tokio_postgres::types::Type;
 
 use super::{
     fault::{Act, Fault},
@@ -53,18 +54,21 @@ pub(super) async fn open(link: &Link, place: &Place, missing: Missing) -> Result
 }
 
 async fn standing(link: &Link, place: &Place) -> Result<Standing, Fault> {
-    // By a query on the catalogue and not by its name: what the server knows of a name inside
-    // a transaction may be older than a lock that the transaction waited for.
-    let there = format!(
-        "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n \
-         ON n.oid = p.pronamespace WHERE n.nspname = '{}' AND p.proname = 'schema_version')",
-        place.schema
-    );
-    let row = link.client.query_typed_one(&there, &[]).await?;
-    if !row::value::<bool>(&row, 0, "exists")? {
+    let function = format!("{}.schema_version()", place.schema_quoted());
+    // Asked of the tables and not of `to_regprocedure`: who waited for another's migration would
+    // be answered from a cache that the wait for a lock of this kind does not renew.
+    let there = "SELECT EXISTS (SELECT FROM pg_catalog.pg_proc AS p \
+                 JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace \
+                 WHERE n.nspname::text = $1 AND p.proname = 'schema_version')";
+    let schema = place.schema.as_str();
+    let row = link
+        .client
+        .query_typed_one(there, &[(&schema, Type::TEXT)])
+        .await?;
+    if !row.get::<_, bool>(0) {
         return Ok(Standing::Behind(0));
     }
-    let version = format!("SELECT {}.schema_version()", place.schema_quoted());
+    let version = format!("SELECT {function}");
     let row = link.client.query_typed_one(&version, &[]).await?;
     Ok(match row::value(&row, 0, "version")? {
         VERSION => Standing::Current,
