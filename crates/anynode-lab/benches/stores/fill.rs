@@ -92,9 +92,11 @@ pub(crate) async fn copy(
         other => format!("r.{other}"),
     });
     let values = values.collect::<Vec<_>>().join(", ");
+    let handle = first.handle.as_bytes().iter();
+    let handle: String = handle.map(|byte| format!("{byte:02x}")).collect();
     let copied = format!(
         "INSERT INTO {schema}.record ({columns}) SELECT {values} \
-         FROM (SELECT * FROM {schema}.record LIMIT 1) r, generate_series(1, {}) n",
+         FROM (SELECT * FROM {schema}.record WHERE handle = '\\x{handle}') r, generate_series(1, {}) n",
         count - 1
     );
     server_sql(server, &copied).await;

@@ -114,7 +114,8 @@ async fn relations(server: &Server, schema: &str, which: &str) -> f64 {
 /// The live bytes of the tables and indexes, but for the log of changes: their pages without
 /// what is free in them.
 async fn pages_in_use(server: &Server, schema: &str) -> f64 {
-    server_sql(server, "CREATE EXTENSION IF NOT EXISTS pgstattuple").await;
+    let extend = "CREATE EXTENSION IF NOT EXISTS pgstattuple";
+    server.command(&[extend]).await.unwrap();
     let ask = format!(
         "SELECT sum(CASE c.relkind \
          WHEN 'r' THEN (SELECT table_len - free_space - dead_tuple_len FROM pgstattuple(c.oid)) \
