@@ -30,8 +30,16 @@ struct Prepared {
 /// A statement that is performed with its values.
 pub(crate) struct Performed {
     connection: usize,
-    text: String,
+    statement: Parsed,
     values: Vec<Raw>,
+}
+
+/// A statement with the types of its parameters: those that the store named, which are not
+/// always those that the server would infer.
+#[derive(Clone)]
+struct Parsed {
+    text: String,
+    types: Vec<Type>,
 }
 
 /// A value as it was sent; none is null.
@@ -43,7 +51,7 @@ pub(crate) struct Messages {
     connection: usize,
     rest: Vec<u8>,
     is_greeted: bool,
-    statements: HashMap<Vec<u8>, String>,
+    statements: HashMap<Vec<u8>, Parsed>,
 }
 
 // === impl Clients ===
@@ -118,8 +126,9 @@ async fn prepare(server: &Server, verb: Verb, message: &Performed) -> Prepared {
         Verb::Load => "SELECT value FROM plain WHERE id = $1",
         Verb::Replace => "UPDATE plain SET value = $2 WHERE id = $1 RETURNING 1",
     };
+    let Parsed { text, types } = &message.statement;
     Prepared {
-        ours: client.prepare(&message.text).await.unwrap(),
+        ours: client.prepare_typed(text, types).await.unwrap(),
         plain: client.prepare(plain).await.unwrap(),
         client,
     }
@@ -198,7 +207,7 @@ impl Messages {
         Performed {
             connection: self.connection,
             values: values.collect(),
-            text: self.statements[&statement].clone(),
+            statement: self.statements[&statement].clone(),
         }
     }
 }
@@ -222,13 +231,26 @@ impl Protocol for Messages {
             match kind {
                 b'P' => {
                     let name = text(&mut body);
-                    let statement = String::from_utf8(text(&mut body)).unwrap();
-                    self.statements.insert(name, statement);
+                    self.statements.insert(name, parsed(body));
                 }
                 b'B' => messages.push(self.performed(body)),
                 _ => {}
             }
         }
+    }
+}
+
+/// The statement in a message, after its name.
+fn parsed(mut body: &[u8]) -> Parsed {
+    let text = String::from_utf8(text(&mut body)).unwrap();
+    let count = number(&mut body);
+    let types = body.chunks_exact(4).take(count).map(|oid| {
+        let oid = u32::from_be_bytes(oid.try_into().unwrap());
+        Type::from_oid(oid).expect("the store names types of the server")
+    });
+    Parsed {
+        text,
+        types: types.collect(),
     }
 }
 
