@@ -22,6 +22,15 @@ async fn count(server: &Server, name: &str) -> u64 {
     found.map_or(0, |(_, calls)| calls)
 }
 
+/// How many commands were performed but those by which a server is asked what it is, which every
+/// store does each second.
+async fn work(server: &Server) -> u64 {
+    let all = commands(server).await;
+    let asked = |name: &str| ["info", "config|get"].contains(&name);
+    let work = all.iter().filter(|(name, _)| !asked(name));
+    work.map(|(_, calls)| calls).sum()
+}
+
 /// On one server each verb on one session, of a user or of nobody, is one round trip.
 #[tokio::test]
 async fn a_verb_on_one_session_is_one_round_trip() {
@@ -58,11 +67,10 @@ async fn a_list_reads_the_sessions_of_its_user_only() {
             draft.handle = Handle::from_bytes(handle);
             created(&*store, &draft).await;
         }
-        let before: u64 = commands(&server).await.iter().map(|(_, calls)| calls).sum();
+        let before = work(&server).await;
         let listing = store.list(&ada, &Page::FIRST).await.unwrap();
         assert_eq!(listing.sessions.len(), 5);
-        let after: u64 = commands(&server).await.iter().map(|(_, calls)| calls).sum();
-        costs.push(after - before);
+        costs.push(work(&server).await - before);
     }
     assert_eq!(costs[0], costs[1]);
 }
