@@ -31,6 +31,19 @@ fn a_file_that_is_flushed_and_whose_node_stands_still_passes() {
 }
 
 #[test]
+fn servers_that_are_killed_cut_off_and_garbled_pass() {
+    let cells = [
+        "--store=redis",
+        "--store=postgres",
+        "--fault=killed",
+        "--fault=cut",
+        "--fault=malformed",
+    ];
+    let printed = passed(&cells);
+    assert!(printed.contains("faults: 6 of 6 passed"), "{printed}");
+}
+
+#[test]
 fn what_makes_no_sense_is_not_counted_as_passed() {
     let output = prove(&["--store=sqlite", "--fault=cut", "--fault=slow"]);
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context, Error};
+use anyhow::{Context, Error, ensure};
 use tokio::time::sleep;
 
 use super::fault::{Fault, Promise};
@@ -95,8 +95,13 @@ impl Cell {
             if server.kind() == Kind::RedisCluster {
                 announce(server, address, proxy.address()).await?;
             }
-            url = url.replace(&address.to_string(), &proxy.address().to_string());
+            // Its host may be a name, for which there is a certificate.
+            let port = |of: SocketAddr| format!(":{}", of.port());
+            url = url.replace(&port(address), &port(proxy.address()));
             proxies.push(proxy);
+        }
+        if server.kind() == Kind::RedisCluster {
+            await_announced(server, &proxies).await?;
         }
         Ok((proxies, url))
     }
@@ -115,6 +120,24 @@ async fn announce(server: &Server, node: SocketAddr, proxy: SocketAddr) -> Resul
     server.command_at(node, &set).await.map(drop)
 }
 
+/// Waits until every node of a cluster names all others by their proxies.
+async fn await_announced(server: &Server, proxies: &[Proxy]) -> Result<(), Error> {
+    let ports = proxies.iter().map(|proxy| proxy.address().port());
+    let ports: Vec<_> = ports.map(|port| format!(":{port}@")).collect();
+    let until = boot_time() + RECOVERY_MAX;
+    for node in server.addresses() {
+        loop {
+            let known = server.command_at(node, &["CLUSTER", "NODES"]).await?;
+            if ports.iter().all(|port| known.contains(port)) {
+                break;
+            }
+            ensure!(boot_time() < until, "a node does not name all proxies");
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+    Ok(())
+}
+
 fn load(seed: u64) -> Load {
     Load {
         users: USERS,
@@ -122,7 +145,7 @@ fn load(seed: u64) -> Load {
         mix: Mix {
             visits: 500,
             carts: 50,
-            logouts: 60,
+            logouts: 25,
             late: 2,
             tabs: 2,
         },

@@ -19,8 +19,8 @@ use super::frame::{self, Finding, Format, at_least_one};
 use super::home::Store;
 use crate::server::Kind;
 
-/// The stores of the matrix.
-const STORES: [Store; 5] = [
+/// The stores that stand for all.
+const QUICK: [Store; 5] = [
     Store::Sqlite,
     Store::Servers(Kind::Redis),
     Store::Servers(Kind::RedisCluster),
@@ -33,7 +33,7 @@ const STORES: [Store; 5] = [
 /// in time, and the nodes go on by themselves.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Faults {
-    /// A representative part of the matrix
+    /// The stores that stand for all: sqlite, redis, redis-cluster, redis-sentinel, postgres
     #[arg(long)]
     pub quick: bool,
     /// Only this store; may be given several times
@@ -46,7 +46,7 @@ pub struct Faults {
     #[arg(long)]
     pub seed: Option<u64>,
     /// Cells at the same time, each with a fleet and a store of its own
-    #[arg(long, default_value_t = 3, value_parser = at_least_one::<usize>)]
+    #[arg(long, default_value_t = 4, value_parser = at_least_one::<usize>)]
     pub jobs: usize,
     /// Print the summary as one line of JSON
     #[arg(long)]
@@ -107,11 +107,19 @@ impl Faults {
         })
     }
 
+    fn stores(&self) -> Vec<Store> {
+        if self.quick {
+            return QUICK.to_vec();
+        }
+        let servers = Kind::ALL.map(Store::Servers);
+        [Store::Sqlite].into_iter().chain(servers).collect()
+    }
+
     fn cells(&self) -> Result<Vec<Cell>, Error> {
         let named = self.store.iter().map(|name| name.parse());
         let mut stores = named.collect::<Result<Vec<Store>, _>>()?;
         if stores.is_empty() {
-            stores = STORES.to_vec();
+            stores = self.stores();
         }
         let is_asked = |fault: &Fault| self.fault.is_empty() || self.fault.contains(fault);
         let mut cells = Vec::new();
