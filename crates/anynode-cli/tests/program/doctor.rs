@@ -53,7 +53,7 @@ async fn a_store_that_is_not_there_is_not_made() {
 #[tokio::test]
 async fn no_command_sends_sessions_in_plain_text_to_another_machine() {
     for scheme in ["redis", "redis+cluster", "redis+sentinel", "postgres"] {
-        let url = format!("{scheme}://:hunter2@192.0.2.7/0");
+        let url = format!("{scheme}://shop:hunter2@192.0.2.7/0");
         for command in [
             &["doctor", &url][..],
             &["sessions", "list", "--user", "ada", "--store", &url],

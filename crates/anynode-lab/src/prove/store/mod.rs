@@ -7,11 +7,13 @@ pub mod risen_sessions;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use std::{fs, process};
 
 use anyhow::{Context, Error};
 use anynode_core::Store;
 use tokio::runtime::{Builder, Runtime};
+use tokio::time::sleep;
 
 use super::home::Home;
 use super::{Format, STOPPED, StopSignals};
@@ -45,13 +47,24 @@ pub struct Terms {
     pub json: bool,
 }
 
+/// How often the files of a proof that is stopped are tried to be removed, and the pause between.
+const REMOVALS_MAX: u32 = 50;
+const REMOVAL_PAUSE: Duration = Duration::from_millis(20);
+
 /// Ends the program when a signal asks for it, and removes the files before: threads wait for
 /// the children, which end with the pipes that this process holds.
 async fn leave_nothing(stop: StopSignals, directory: Option<PathBuf>) {
     stop.next().await;
     if let Some(directory) = directory {
-        // What stays is found by its name, and there is nobody left to tell.
-        let _ = fs::remove_dir_all(directory);
+        // Children that still write may make a file while the others are removed. What stays
+        // after that is found by its name, and there is nobody left to tell.
+        for _ in 0..REMOVALS_MAX {
+            let _ = fs::remove_dir_all(&directory);
+            if !directory.exists() {
+                break;
+            }
+            sleep(REMOVAL_PAUSE).await;
+        }
     }
     eprintln!("anynode-lab: {STOPPED}");
     process::exit(1);
