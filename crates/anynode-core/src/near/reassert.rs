@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use super::Known;
 use crate::{
     session::{Handle, Record, UserEntry, UserId},
     store::{Event, Tombstone},
@@ -136,6 +137,12 @@ impl Reassert {
     /// Whether this record is known to be revoked, by itself or with its user's sessions.
     pub fn refuses_record(&self, record: &Record) -> bool {
         self.refuses(&record.handle) || self.outdates(record)
+    }
+
+    /// What is known now of a session that is about to be written for this user.
+    pub fn known_of(&self, handle: &Handle, user: Option<&UserId>) -> Known {
+        let entry = user.and_then(|user| Some(self.users.get(user)?.what));
+        Known::new(self.refuses(handle), entry)
     }
 
     /// What is to be written again after a fail-over: everything remembered.

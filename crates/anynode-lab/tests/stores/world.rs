@@ -111,7 +111,7 @@ impl World for Laboratory {
     }
 
     fn unit(&self) -> Duration {
-        Duration::from_millis(500)
+        Duration::from_secs(1)
     }
 }
 

@@ -153,13 +153,11 @@ impl Store for RedisStore {
 
     async fn replace(&self, base: &Version, draft: &Draft) -> Result<Replace> {
         draft.check(NAME, "replace")?;
+        let known = self.vigil.known_of(draft);
         let replaced = write::replace(&self.servers, base, draft).await?;
         Ok(match replaced {
-            Replace::Replaced(live) | Replace::Conflict(live)
-                if self.vigil.refuses(&live.record) =>
-            {
-                Replace::Gone
-            }
+            Replace::Replaced(live) if known.refuses(&live.record) => Replace::Gone,
+            Replace::Conflict(live) if self.vigil.refuses(&live.record) => Replace::Gone,
             replaced => replaced,
         })
     }

@@ -14,8 +14,8 @@ use std::{
 };
 
 use anynode_core::{
-    Durability, Effect, Record, Revoke, Target, Timestamp, Tombstone, expiry,
-    near::{Assertion, Reassert},
+    Draft, Durability, Effect, Record, Revoke, Target, Timestamp, Tombstone, expiry,
+    near::{Assertion, Known, Reassert},
     store::{Disk, Error, ErrorKind, Result},
 };
 use tokio::sync::Notify;
@@ -100,6 +100,14 @@ impl Vigil {
             return false;
         }
         self.memory().refuses_record(record)
+    }
+
+    /// What this node knows of a session that is about to be written.
+    pub(super) fn known_of(&self, draft: &Draft) -> Known {
+        if cfg!(planted = "memory_not_asked") || self.class == Durability::Asynchronous {
+            return Known::default();
+        }
+        self.memory().known_of(&draft.handle, draft.user.as_ref())
     }
 
     /// Makes a revocation that the primary acknowledged as safe as it was promised to be, and
