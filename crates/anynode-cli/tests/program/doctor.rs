@@ -50,10 +50,17 @@ async fn a_store_that_is_not_there_is_not_made() {
     check(&["doctor", &sqlite(&path)], 2).await;
     assert!(!path.exists());
 }
+
 #[tokio::test]
 async fn no_command_sends_sessions_in_plain_text_to_another_machine() {
-    for scheme in ["redis", "redis+cluster", "redis+sentinel", "postgres"] {
-        let url = format!("{scheme}://shop:hunter2@192.0.2.7/0");
+    // PostgreSQL on another machine is spoken to under TLS unless the URL says otherwise.
+    for (scheme, options) in [
+        ("redis", ""),
+        ("redis+cluster", ""),
+        ("redis+sentinel", ""),
+        ("postgres", "?sslmode=disable"),
+    ] {
+        let url = format!("{scheme}://shop:hunter2@192.0.2.7/0{options}");
         for command in [
             &["doctor", &url][..],
             &["sessions", "list", "--user", "ada", "--store", &url],

@@ -86,7 +86,7 @@ fn order(place: &Place, address: SocketAddr, server: SocketAddr) -> Result<Order
          auth_file = {}\n\
          pool_mode = transaction\n\
          max_client_conn = 2000\n\
-         default_pool_size = 40\n\
+         default_pool_size = 150\n\
          server_login_retry = 0.1\n",
         server.ip(),
         server.port(),
