@@ -8,5 +8,6 @@ mod cursor;
 mod edits;
 mod fail_over;
 mod faults;
+mod pooled;
 mod roles;
 mod scene;

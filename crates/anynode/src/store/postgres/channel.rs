@@ -139,10 +139,15 @@ impl PostgresChannel {
         values: &[Value<'_>],
     ) -> Result<Vec<Row>, Fault> {
         let until = boot_time() + self.store.deadline;
-        let asked = before(until, link.ask(&self.store.sql, statement, values)).await;
-        let fault = match asked {
-            Some(Ok(rows)) => return Ok(rows),
-            Some(Err(error)) => Fault::from(error),
+        let asking = async {
+            let turn = link.turn().await?;
+            Some(turn.ask(&self.store.sql, statement, values).await)
+        };
+        let fault = match before(until, asking).await {
+            Some(Some(Ok(rows))) => return Ok(rows),
+            Some(Some(Err(error))) => Fault::from(error),
+            // It ended since it was looked at.
+            Some(None) => Fault::Busy,
             None => {
                 self.store.dialler.cancel(link);
                 Fault::Late

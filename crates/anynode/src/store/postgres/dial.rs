@@ -31,7 +31,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Dialler {
     pub(super) place: Place,
-    /// How long one attempt may take.
+    /// The deadline of a call. An attempt to connect is several round trips and may take twice
+    /// as long.
     pub(super) limit: Duration,
     /// Counts the changes that are known of.
     pub(super) changed: watch::Sender<u64>,
@@ -70,7 +71,7 @@ impl Dialler {
 
     /// Connects to the first host that is a primary.
     pub(super) async fn dial(&self) -> Result<Arc<Link>, Fault> {
-        let until = boot_time() + self.limit;
+        let until = boot_time() + self.limit * 2;
         let mut last = Fault::Busy;
         for (done, host) in self.place.hosts.iter().enumerate() {
             // One host that is silent may not use up the time of all.

@@ -75,8 +75,11 @@ async fn work(store: Weak<Inner>, wanted: Arc<Notify>) {
             continue;
         };
         let values: [Value<'_>; 1] = [&channel(&inner)];
-        let asked = link.ask(&inner.sql, &upkeep::NOTIFY, &values);
-        if !matches!(timeout(inner.deadline, asked).await, Ok(Ok(_))) {
+        let asking = async {
+            let turn = link.turn().await?;
+            turn.ask(&inner.sql, &upkeep::NOTIFY, &values).await.ok()
+        };
+        if !matches!(timeout(inner.deadline, asking).await, Ok(Some(_))) {
             link.give_up();
         }
         drop(inner);

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedMutexGuard, Semaphore};
 use tokio_postgres::Row;
 
 use super::{
@@ -29,14 +29,21 @@ pub(super) struct Lane {
     deadline: Duration,
     links: Mutex<Vec<Arc<Link>>>,
     links_max: usize,
-    /// Held while one is made, so that a thousand callers make one; with the last failure, for
-    /// those who waited.
-    dialling: tokio::sync::Mutex<Option<(Duration, Fault)>>,
+    /// Held while one is made, so that a thousand callers make one.
+    dialling: Arc<tokio::sync::Mutex<LastFailure>>,
     room: Semaphore,
 }
 
+/// When the last attempt to connect failed, on the boot clock, and why; for those who waited for
+/// it.
+type LastFailure = Option<(Duration, Fault)>;
+
 /// How many calls of a lane may be under way; further ones wait for room, up to their deadline.
 const CALLS_MAX: usize = 4_096;
+
+/// How many connections there may be behind a pooler, where each has one statement under way.
+/// Poolers let few clients in by default: pgbouncer 100, which is five nodes.
+const POOLED_LINKS_MAX: usize = 8;
 
 /// How often a call is sent anew after what surely did not happen.
 const TRIES_MAX: usize = 5;
@@ -54,7 +61,7 @@ impl Lane {
             dialler,
             links: Mutex::default(),
             links_max,
-            dialling: tokio::sync::Mutex::default(),
+            dialling: Arc::default(),
             room: Semaphore::new(CALLS_MAX),
         })
     }
@@ -81,8 +88,12 @@ impl Lane {
             let link = before(until, self.link())
                 .await
                 .unwrap_or(Err(Fault::Busy))?;
-            let warnings = link.warnings();
-            let asked = before(until, link.ask(&self.sql, statement, values)).await;
+            let turn = before(until, link.turn()).await.ok_or(Fault::Busy)?;
+            let Some(turn) = turn else {
+                continue;
+            };
+            let (warnings, answered) = (link.warnings(), link.answered());
+            let asked = before(until, turn.ask(&self.sql, statement, values)).await;
             let fault = match asked {
                 Some(Ok(_)) if act == Act::WriteSurely && link.warnings() != warnings => {
                     Fault::Alone
@@ -91,7 +102,10 @@ impl Lane {
                 Some(Err(error)) => Fault::from(error),
                 None => Fault::Late,
             };
-            if fault.ends_the_link() {
+            // Where others were answered since, the server or the way to it is slow, and
+            // connecting anew would only add to that.
+            let is_slow = matches!(fault, Fault::Late) && link.answered() != answered;
+            if fault.ends_the_link() && !is_slow {
                 self.drop_link(&link);
             }
             if matches!(fault, Fault::Late) && act != Act::Read {
@@ -116,7 +130,7 @@ impl Lane {
             return Ok(link);
         }
         let came = boot_time();
-        let mut failure = self.dialling.lock().await;
+        let failure = self.dialling.clone().lock_owned().await;
         if let Some(link) = self.least_busy() {
             return Ok(link);
         }
@@ -125,14 +139,20 @@ impl Lane {
         {
             return Err(fault.clone());
         }
+        // It goes on when this caller's time is up: if each attempt had only what is left to
+        // the one who made it, none would succeed while connecting takes long.
+        let lane = self.clone();
+        let dialling = tokio::spawn(async move { lane.dial(failure).await });
+        dialling.await.unwrap_or(Err(Fault::Busy))
+    }
+
+    async fn dial(&self, mut failure: OwnedMutexGuard<LastFailure>) -> Result<Arc<Link>, Fault> {
         let dialled = self.dialler.dial().await;
-        *failure = dialled
-            .as_ref()
-            .err()
-            .map(|fault| (boot_time(), fault.clone()));
-        let link = dialled?;
-        self.links().push(link.clone());
-        Ok(link)
+        match &dialled {
+            Ok(link) => self.links().push(link.clone()),
+            Err(fault) => *failure = Some((boot_time(), fault.clone())),
+        }
+        dialled
     }
 
     fn least_busy(self: &Arc<Self>) -> Option<Arc<Link>> {
@@ -144,7 +164,7 @@ impl Lane {
             .min_by_key(|link| Arc::strong_count(link))?
             .clone();
         let is_busy = Arc::strong_count(&link) > 2;
-        if is_busy && links.len() < self.links_max {
+        if is_busy && links.len() < self.links_max_of(&link) {
             let lane = self.clone();
             tokio::spawn(async move { lane.widen().await });
         }
@@ -157,10 +177,21 @@ impl Lane {
         let Ok(_alone) = self.dialling.try_lock() else {
             return;
         };
-        if self.links().len() < self.links_max
+        let links_max = self
+            .links()
+            .first()
+            .map_or(self.links_max, |link| self.links_max_of(link));
+        if self.links().len() < links_max
             && let Ok(link) = self.dialler.dial().await
         {
             self.links().push(link);
+        }
+    }
+
+    fn links_max_of(&self, link: &Link) -> usize {
+        match link.is_pooled {
+            true => self.links_max.max(POOLED_LINKS_MAX),
+            false => self.links_max,
         }
     }
 

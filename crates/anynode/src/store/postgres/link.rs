@@ -6,7 +6,7 @@ use std::{
     fmt,
     future::poll_fn,
     sync::{
-        Arc, Mutex, PoisonError,
+        self, Arc, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
@@ -14,7 +14,7 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    sync::watch,
+    sync::{Mutex, MutexGuard, watch},
     task::JoinHandle,
 };
 use tokio_postgres::{
@@ -30,12 +30,25 @@ pub(super) struct Link {
     pub(super) client: Client,
     pub(super) host: Address,
     /// Whether a pooler may give each statement another connection of the server, so that
-    /// nothing can be prepared and nobody can listen.
+    /// nothing can be prepared, nobody can listen, and no statement may follow another that has
+    /// not been answered.
     pub(super) is_pooled: bool,
-    prepared: Mutex<HashMap<&'static str, Prepared>>,
+    /// Behind a pooler, held by the one call that is under way.
+    turn: Mutex<()>,
+    prepared: sync::Mutex<HashMap<&'static str, Prepared>>,
     warnings: Arc<AtomicU64>,
+    answered: AtomicU64,
     is_given_up: AtomicBool,
     driver: JoinHandle<()>,
+}
+
+/// The right to have a statement under way. Behind a pooler one call has it at a time: a pooler
+/// takes the server's connection away when a statement is answered, and if another was on its
+/// way by then, its parts may reach different connections, where they would be parameters of a
+/// statement that somebody else sent.
+pub(super) struct Turn<'link> {
+    link: &'link Link,
+    held: Option<MutexGuard<'link, ()>>,
 }
 
 /// A value of a parameter.
@@ -59,15 +72,26 @@ impl Link {
             client,
             host,
             is_pooled: true,
-            prepared: Mutex::default(),
+            turn: Mutex::default(),
+            prepared: sync::Mutex::default(),
             warnings,
+            answered: AtomicU64::new(0),
             is_given_up: AtomicBool::new(false),
         }
     }
 
+    /// Waits until a statement may be sent; nothing if the connection is of no more use then.
+    pub(super) async fn turn(&self) -> Option<Turn<'_>> {
+        let held = match self.is_pooled {
+            true => Some(self.turn.lock().await),
+            false => None,
+        };
+        self.is_open().then_some(Turn { link: self, held })
+    }
+
     /// Performs a statement in one round trip; the first of its kind on this connection is
     /// prepared in another.
-    pub(super) async fn ask(
+    async fn query(
         &self,
         sql: &Sql,
         statement: &'static Statement,
@@ -106,8 +130,39 @@ impl Link {
         self.warnings.load(Ordering::Relaxed)
     }
 
-    fn prepared(&self) -> std::sync::MutexGuard<'_, HashMap<&'static str, Prepared>> {
+    /// How many statements were answered on it.
+    pub(super) fn answered(&self) -> u64 {
+        self.answered.load(Ordering::Relaxed)
+    }
+
+    fn prepared(&self) -> sync::MutexGuard<'_, HashMap<&'static str, Prepared>> {
         self.prepared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Turn ===
+
+impl Turn<'_> {
+    /// Performs a statement. Dropped before it was answered, it ends the connection behind a
+    /// pooler, where nothing may follow it.
+    pub(super) async fn ask(
+        mut self,
+        sql: &Sql,
+        statement: &'static Statement,
+        values: &[Value<'_>],
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        let answer = self.link.query(sql, statement, values).await;
+        self.link.answered.fetch_add(1, Ordering::Relaxed);
+        self.held = None;
+        answer
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if self.held.is_some() {
+            self.link.give_up();
+        }
     }
 }
 

@@ -26,9 +26,9 @@ use crate::{
 pub(super) struct Link {
     address: Address,
     setup: Arc<Setup>,
-    current: RwLock<Option<Arc<Connection>>>,
+    current: Arc<RwLock<Option<Arc<Connection>>>>,
     /// Held by the one task that connects.
-    connecting: Mutex<Attempts>,
+    connecting: Arc<Mutex<Attempts>>,
 }
 
 /// How connections are made.
@@ -180,8 +180,8 @@ impl Link {
         Self {
             address,
             setup,
-            current: RwLock::default(),
-            connecting: Mutex::default(),
+            current: Arc::default(),
+            connecting: Arc::default(),
         }
     }
 
@@ -196,7 +196,8 @@ impl Link {
         }
         let late = |_| Fault::Late { sent: false };
         let left = until.saturating_sub(boot_time());
-        let mut attempts = timeout(left, self.connecting.lock()).await.map_err(late)?;
+        let connecting = self.connecting.clone();
+        let mut attempts = timeout(left, connecting.lock_owned()).await.map_err(late)?;
         if let Some(connection) = self.usable() {
             return Ok(connection);
         }
@@ -205,21 +206,33 @@ impl Link {
         timeout(left, tokio::time::sleep(pause))
             .await
             .map_err(late)?;
-        let limit = until.saturating_sub(boot_time()).min(CONNECT_MAX);
-        let config = AsyncConnectionConfig::new();
-        match self.setup.connect(&self.address, config, limit).await {
-            Ok(connection) => {
-                *attempts = Attempts::default();
-                let connection = Arc::new(connection);
-                *self.slot_mut() = Some(connection.clone());
-                Ok(connection)
+        // It goes on when this caller's time is up: if each attempt had only what is left to
+        // the one who made it, none would succeed while connecting takes long.
+        let (address, setup, current) = (
+            self.address.clone(),
+            self.setup.clone(),
+            self.current.clone(),
+        );
+        let attempt = tokio::spawn(async move {
+            let config = AsyncConnectionConfig::new();
+            match setup.connect(&address, config, CONNECT_MAX).await {
+                Ok(connection) => {
+                    *attempts = Attempts::default();
+                    let connection = Arc::new(connection);
+                    let mut slot = current.write().unwrap_or_else(PoisonError::into_inner);
+                    *slot = Some(connection.clone());
+                    Ok(connection)
+                }
+                Err(fault) => {
+                    attempts.not_before = boot_time() + jittered(attempts.failed);
+                    attempts.failed = attempts.failed.saturating_add(1);
+                    Err(fault)
+                }
             }
-            Err(fault) => {
-                attempts.not_before = boot_time() + jittered(attempts.failed);
-                attempts.failed = attempts.failed.saturating_add(1);
-                Err(fault)
-            }
-        }
+        });
+        let left = until.saturating_sub(boot_time());
+        let attempted = timeout(left, attempt).await.map_err(late)?;
+        attempted.unwrap_or(Err(Fault::Late { sent: false }))
     }
 
     /// Sends a command over the shared connection.
