@@ -7,6 +7,7 @@ mod faults;
 mod full;
 mod moved;
 mod opened;
+mod refusals;
 mod upkeep;
 
 use std::{

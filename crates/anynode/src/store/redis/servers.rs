@@ -1,7 +1,11 @@
 //! Calls on the servers: tried again where that helps and time is left, and honest about what
 //! may have happened.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use anynode_core::store::{Error, Result};
 use redis::Value;
@@ -24,6 +28,8 @@ pub(super) struct Servers {
     pub(super) topology: Topology,
     pub(super) setup: Arc<Setup>,
     pub(super) keys: Keys,
+    /// Whether the user may not ask when servers write to disk; each try is logged there.
+    pub(super) is_disk_secret: AtomicBool,
     deadline: Duration,
 }
 
@@ -44,6 +50,9 @@ pub(super) struct Failure {
 /// How often one call is tried: far more often than its deadline allows with pauses between.
 const TRIES_MAX: u32 = 256;
 
+/// How much time another try needs at least.
+const TRY_LEAST: Duration = Duration::from_millis(200);
+
 /// How often one server that does not let itself be connected to is tried by one call. There
 /// is no other to turn to, and the caller is better told soon.
 const LONE_TRIES_MAX: u32 = 4;
@@ -60,6 +69,7 @@ impl Servers {
             topology: Topology::new(target, setup.clone()),
             setup,
             keys: Keys::new(&target.prefix),
+            is_disk_secret: AtomicBool::new(false),
             deadline,
         }
     }
@@ -222,8 +232,13 @@ impl Servers {
         }
         // The first new try goes out at once: most faults are over when they are seen.
         if attempt > 1 {
+            let pause = jittered(attempt - 1);
             let left = until.saturating_sub(boot_time());
-            tokio::time::sleep(jittered(attempt - 1).min(left)).await;
+            // A try that cannot be answered in time would hide why the others failed.
+            if left < pause + TRY_LEAST {
+                return Mended::Not;
+            }
+            tokio::time::sleep(pause).await;
         }
         Mended::Again
     }

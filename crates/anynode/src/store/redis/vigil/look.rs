@@ -161,7 +161,7 @@ impl Fences {
     pub(super) async fn ask(servers: &Servers, until: Duration) -> Result<Self, Fault> {
         let mut fences = Self::default();
         for primary in servers.topology.primaries(until).await? {
-            let said = ask(&primary, until).await;
+            let said = ask(servers, &primary, until).await;
             match said {
                 Ok(said) if said.role == Role::Primary => fences.add(primary.address(), said),
                 other => {
@@ -216,16 +216,22 @@ impl Fences {
     }
 }
 
-async fn ask(primary: &Link, until: Duration) -> Result<Said, Fault> {
+async fn ask(servers: &Servers, primary: &Link, until: Duration) -> Result<Said, Fault> {
     let mut together = redis::Pipeline::with_capacity(2);
     together.add_command(fence::command());
-    together.add_command(fence::disk_command());
+    if !servers.is_disk_secret.load(Ordering::Relaxed) {
+        together.add_command(fence::disk_command());
+    }
     let mut replies = primary.send_all(&together, until).await?.into_iter();
     let mut reply = || replies.next().unwrap_or(Err(Fault::Lost));
     let mut said = fence::read(reply()?)?;
     // Who may not ask has to reckon with the worst.
-    if reply().and_then(fence::writes_first).unwrap_or(false) {
-        said.fence.disk = Disk::First;
+    match reply().and_then(fence::writes_first) {
+        Ok(true) => said.fence.disk = Disk::First,
+        Err(Fault::Refused(Refusal::NotAllowed)) => {
+            servers.is_disk_secret.store(true, Ordering::Relaxed);
+        }
+        Ok(false) | Err(_) => {}
     }
     Ok(said)
 }
