@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Error};
 use serde::Deserialize;
 
-use super::checks::{Programs, RUN_TIME_MAX, Suite};
+use super::checks::{ON_SERVERS_MAX, Programs, RUN_TIME_MAX, Suite};
 use super::plants::Plant;
+use super::plants::store::STORES;
 use super::wrapper;
 use crate::workspace::{Workspace, cargo};
 
@@ -101,12 +102,23 @@ impl<'a> Workshop<'a> {
         if !output.status.success() {
             return Ok(None);
         }
+        let is_on_servers = target == STORES;
         let manifest = &self.workspace.member(package)?.manifest_path;
         Ok(Some(Programs {
             paths: test_programs(&String::from_utf8_lossy(&output.stdout)),
             directory: manifest.parent().unwrap_or(manifest).to_path_buf(),
             log: log.to_path_buf(),
-            run_time_max: RUN_TIME_MAX,
+            run_time_max: if is_on_servers {
+                ON_SERVERS_MAX
+            } else {
+                RUN_TIME_MAX
+            },
+            // Laws on servers wait more than they work.
+            arguments: if is_on_servers {
+                &["--test-threads", "12"]
+            } else {
+                &[]
+            },
         }))
     }
 }

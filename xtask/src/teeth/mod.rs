@@ -5,6 +5,7 @@
 
 mod build;
 mod checks;
+mod kinds;
 mod plants;
 pub(crate) mod wrapper;
 
@@ -16,6 +17,8 @@ use crate::clock::Stopwatch;
 use crate::workspace::{Extent, Workspace};
 use build::Workshop;
 use checks::{Ending, Verdict};
+use kinds::Kinds;
+use plants::store::STORES;
 use plants::{Plant, plants};
 
 /// The names of the plants, in the order of the table.
@@ -31,7 +34,8 @@ pub(crate) fn run(names: &[String]) -> Result<Outcome, Error> {
     let workspace = Workspace::load(Extent::Members)?;
     bring::bring(&workspace, &bring::tool_names())?;
     let workshop = Workshop::new(&workspace)?;
-    if !is_green_without_plants(&workshop, &plants)? {
+    let mut kinds = Kinds::default();
+    if !is_green_without_plants(&workshop, &plants, &mut kinds)? {
         println!("a check that is red without a bug cannot catch one; nothing was planted");
         return Ok(Outcome::Broken);
     }
@@ -39,6 +43,9 @@ pub(crate) fn run(names: &[String]) -> Result<Outcome, Error> {
     for plant in &plants {
         let watch = Stopwatch::start();
         let verdict = verdict_on(&workshop, plant)?;
+        if plant.is_on_servers() {
+            kinds.read_inside(&std::fs::read_to_string(workshop.log_of(plant.name))?);
+        }
         caught += usize::from(verdict.is_catch());
         println!(
             "{}: {} | {verdict} ({})",
@@ -50,9 +57,13 @@ pub(crate) fn run(names: &[String]) -> Result<Outcome, Error> {
             println!("  see {}", workshop.log_of(plant.name).display());
         }
     }
+    if plants.iter().any(|plant| plant.is_on_servers()) {
+        print!("{kinds}");
+    }
     println!("caught {caught} of {}", plants.len());
     // Nothing caught of nothing planted shows nothing.
-    if caught == plants.len() && caught > 0 {
+    let is_whole = !names.is_empty() || kinds.is_whole();
+    if caught == plants.len() && caught > 0 && is_whole {
         Ok(Outcome::Holds)
     } else {
         Ok(Outcome::Broken)
@@ -73,11 +84,20 @@ fn selected(names: &[String]) -> Option<Vec<&'static Plant>> {
     Some(plants().filter(is_selected).collect())
 }
 
-/// Runs every selected check on the code as it ships.
-fn is_green_without_plants(workshop: &Workshop, plants: &[&Plant]) -> Result<bool, Error> {
+/// Runs every selected check on the code as it ships; among those of stores are the ones that
+/// have a bug in front of the store.
+fn is_green_without_plants(
+    workshop: &Workshop,
+    plants: &[&Plant],
+    kinds: &mut Kinds,
+) -> Result<bool, Error> {
     let watch = Stopwatch::start();
     let mut is_green = true;
-    for suite in checks::suites(plants) {
+    for mut suite in checks::suites(plants) {
+        let is_on_servers = suite.target == STORES;
+        if is_on_servers {
+            suite.checks.push("::bugs::");
+        }
         let Some(programs) = workshop.build_as_shipped(&suite)? else {
             println!("{suite}: does not build without a plant");
             is_green = false;
@@ -88,6 +108,9 @@ fn is_green_without_plants(workshop: &Workshop, plants: &[&Plant]) -> Result<boo
             is_green = false;
         }
         let ending = programs.run(&suite.checks)?;
+        if is_on_servers {
+            kinds.read_in_front(&std::fs::read_to_string(workshop.shipped_log())?);
+        }
         if ending != Ending::Green {
             println!(
                 "{suite}: {ending} without a plant; see {}",
@@ -105,5 +128,5 @@ fn verdict_on(workshop: &Workshop, plant: &Plant) -> Result<Verdict, Error> {
         return Ok(Verdict::DoesNotBuild);
     };
     let ending = programs.run(plant.checks)?;
-    Ok(Verdict::of(ending, plant.hang))
+    Ok(Verdict::of(ending, plant))
 }

@@ -7,6 +7,7 @@ mod lab;
 mod near;
 mod postgres;
 mod redis;
+pub(crate) mod store;
 
 /// A known bug, and the checks of which at least one must fail while it is in the code.
 #[derive(Debug)]
@@ -23,6 +24,15 @@ pub(crate) struct Plant {
     pub(crate) checks: &'static [&'static str],
     /// What it means when the checks do not end in time.
     pub(crate) hang: Hang,
+}
+
+// === impl Plant ===
+
+impl Plant {
+    /// Whether the bug is in what runs on servers, so that its check has to fail on each kind.
+    pub(crate) fn is_on_servers(&self) -> bool {
+        self.target == store::STORES && self.checks.len() > 1
+    }
 }
 
 /// What it means when the checks do not end in time.
@@ -47,6 +57,7 @@ pub(crate) fn plants() -> impl Iterator<Item = &'static Plant> {
         .chain(near::NEAR)
         .chain(postgres::POSTGRES)
         .chain(redis::REDIS)
+        .chain(store::STORE)
 }
 
 const PLANTS: &[Plant] = &[

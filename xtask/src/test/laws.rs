@@ -7,7 +7,7 @@ use super::libtest::without_colour;
 
 /// The kinds that every run has to try, as the modules of `anynode-lab`'s tests of stores are
 /// called.
-const KINDS: &[&str] = &[
+pub(crate) const KINDS: &[&str] = &[
     "redis",
     "valkey_8",
     "valkey_9",
@@ -34,7 +34,7 @@ impl Laws {
     /// most lines are of something else.
     pub(crate) fn read_line(&mut self, line: &str) {
         let line = without_colour(line);
-        let Some((kind, law, outcome)) = parts(line.trim()) else {
+        let Some((kind, law, outcome)) = on_server(line.trim()).filter(|it| is_law(it.1)) else {
             return;
         };
         self.known.insert(law.to_owned());
@@ -67,13 +67,16 @@ impl fmt::Display for Laws {
     }
 }
 
-/// Kind, law and outcome of a line about a law.
-fn parts(line: &str) -> Option<(&'static str, &str, &str)> {
+/// Kind, test and outcome of a line about a test on a kind of store.
+pub(crate) fn on_server(line: &str) -> Option<(&'static str, &str, &str)> {
     let (name, outcome) = line.strip_prefix("test ")?.split_once(" ... ")?;
-    let (kind, law) = name.strip_prefix("on_server::")?.split_once("::")?;
+    let (kind, test) = name.strip_prefix("on_server::")?.split_once("::")?;
     let kind = KINDS.iter().find(|of| **of == kind)?;
-    let is_law = law.starts_with('l') && law.contains("::");
-    is_law.then_some((*kind, law, outcome))
+    Some((*kind, test, outcome))
+}
+
+fn is_law(test: &str) -> bool {
+    test.starts_with('l') && test.contains("::")
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every check of the workspace, part by part, and one sum at the end.
 
-mod laws;
+pub(crate) mod laws;
 pub(crate) mod libtest;
 mod part;
 

@@ -4,6 +4,8 @@
 #[allow(dead_code, reason = "the stores on the network use parts of it each")]
 mod net;
 mod order;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod planted;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(feature = "redis")]

@@ -3,17 +3,43 @@
 use std::collections::HashMap;
 
 use super::statement::{self, Statement};
+use crate::store::planted::{Bug, planted};
 
 /// The texts of all statements.
 #[derive(Debug)]
 pub(super) struct Sql(HashMap<&'static str, String>);
+
+/// What may be planted into the statements.
+const BUGS: &[Bug] = &[
+    (
+        cfg!(planted = "postgres_replace_ignores_the_version"),
+        " AND r.counter = $17 AND r.write = $18 AND ",
+        " AND coalesce(r.counter, $17) > 0 AND coalesce(r.write, $18) IS NOT NULL AND ",
+    ),
+    (
+        cfg!(planted = "postgres_epoch_counts_from_zero"),
+        "greatest(1, c.now * 1000)",
+        "1",
+    ),
+    (
+        cfg!(planted = "postgres_touch_goes_back"),
+        " AND least(c.now - t.age + r.idle_timeout, r.deadline) > r.idle_deadline",
+        "",
+    ),
+    (
+        cfg!(planted = "postgres_sweep_forgets_epoch_deaths"),
+        " OR (due.good AND due.idle_deadline <= c.now)",
+        " OR due.idle_deadline <= c.now",
+    ),
+];
 
 // === impl Sql ===
 
 impl Sql {
     /// The statements on a schema, whose name is quoted.
     pub(super) fn new(schema: &str) -> Self {
-        let text = |it: &&'static Statement| (it.name, it.text.replace("{s}", schema));
+        let text =
+            |it: &&'static Statement| (it.name, planted(it.text, BUGS).replace("{s}", schema));
         Self(statement::ALL.iter().map(text).collect())
     }
 
@@ -21,5 +47,18 @@ impl Sql {
         self.0
             .get(statement.name)
             .expect("every statement is among all")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bug_has_a_place() {
+        for (_, good, _) in BUGS {
+            let has = |it: &&Statement| it.text.contains(good);
+            assert!(statement::ALL.into_iter().any(|it| has(&it)), "{good}");
+        }
     }
 }

@@ -6,6 +6,7 @@ use super::{
     fault::{Fault, Refusal},
     link::Link,
 };
+use crate::store::planted::{Bug, planted};
 
 /// All of them as one text, in the order in which they use each other.
 const CODE: &str = concat!(
@@ -27,10 +28,61 @@ pub(super) const WHEN_FULL: [&str; 13] = [
     "bucket", "item",
 ];
 
+/// What may be planted into the functions.
+const BUGS: &[Bug] = &[
+    (
+        cfg!(planted = "redis_revoke_only_deletes"),
+        "if until_ms > now then",
+        "if false then",
+    ),
+    (
+        cfg!(planted = "redis_revocation_is_not_told"),
+        "redis.call('SET', name, '', 'PX', 1000)",
+        "",
+    ),
+    (
+        cfg!(planted = "redis_replace_ignores_the_version"),
+        "if head.version ~= write.base then",
+        "if false then",
+    ),
+    (
+        cfg!(planted = "redis_touch_revives"),
+        "local head = idle > now\n      and read_head",
+        "local head = read_head",
+    ),
+    (
+        cfg!(planted = "redis_touch_is_told"),
+        "redis.call('ZADD', keys[1], 'XX', whole(later), handle)",
+        "redis.call('ZADD', keys[1], 'XX', whole(later), handle)
+         redis.call('PEXPIREAT', args[1] .. ':k:s:{' .. args[2] .. '}:' .. text_of(handle),
+           whole(head.deadline))",
+    ),
+    (
+        cfg!(planted = "redis_epoch_counts_from_zero"),
+        "math.max(before + 1, clock_micros())",
+        "before + 1",
+    ),
+    (
+        cfg!(planted = "redis_sweep_forgets_epoch_deaths"),
+        "if head.user ~= '' and not admits(entry, handle, head.stamp) then",
+        "if false then",
+    ),
+    (
+        cfg!(planted = "redis_replica_answers_load"),
+        "register('load', load, FULL)",
+        "register('load', load, { 'allow-oom', 'no-writes' })",
+    ),
+    (
+        cfg!(planted = "redis_revoke_needs_memory"),
+        "register('revoke', revoke, FULL)",
+        "register('revoke', revoke, {})",
+    ),
+];
+
 /// Gives a server the functions. One that got them meanwhile has them, and that is as good.
 pub(super) async fn teach(link: &Link, until: Duration) -> Result<(), Fault> {
     let mut command = redis::cmd("FUNCTION");
-    command.arg("LOAD").arg(CODE);
+    command.arg("LOAD").arg(planted(CODE, BUGS));
     match link.send(&command, until).await {
         Ok(_) | Err(Fault::Refused(Refusal::HasLibrary)) => Ok(()),
         Err(Fault::Stopped(_)) => Err(Fault::Config("the server does not take the functions")),
@@ -58,7 +110,22 @@ pub(super) fn script() -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest, Sha256};
+
     use super::*;
+
+    /// A server keeps the functions that it was given first: under the same number, a node with
+    /// others would run those.
+    #[test]
+    fn functions_that_changed_have_another_number() {
+        let digest = Sha256::digest(CODE);
+        let known = ("anynode_1_", [0x32, 0x9d, 0x9a, 0xb7]);
+        assert_eq!(
+            (NAMES, &digest[..4]),
+            (known.0, &known.1[..]),
+            "give changed functions the next number, and note it here with their digest"
+        );
+    }
 
     #[test]
     fn what_runs_when_memory_is_full_is_what_is_registered_so() {
@@ -68,5 +135,12 @@ mod tests {
         }
         assert_eq!(CODE.matches(", FULL)").count(), WHEN_FULL.len());
         assert!(!script().contains("register"));
+    }
+
+    #[test]
+    fn every_bug_has_a_place() {
+        for (_, good, _) in BUGS {
+            assert_eq!(CODE.matches(good).count(), 1, "{good}");
+        }
     }
 }
