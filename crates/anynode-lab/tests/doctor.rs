@@ -1,8 +1,6 @@
 //! `anynode doctor` on real servers: what it calls safe, and what it refuses and why.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::time::Duration;
-
 use anynode_lab::server::{Kind, Persistence, Server, Setup};
 use serde_json::Value;
 use tokio::process::Command;

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Error};
 
-use super::plants::store::STORES;
 use super::plants::{Hang, Plant};
 use crate::clock::Stopwatch;
 use crate::test::libtest::{Count, Tally};
@@ -232,6 +231,7 @@ impl fmt::Display for Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::teeth::plants::store::STORES;
 
     const PLANT: Plant = Plant {
         name: "planted",
