@@ -15,6 +15,9 @@ use crate::workspace::{Workspace, cargo};
 /// The name of the log of the run without a plant; no plant has a name with a dot.
 const SHIPPED: &str = "as.shipped";
 
+/// What a program is built with to have any bug of those in what runs on servers.
+const ON_SERVERS: &str = "on_servers";
+
 /// Where planted code is built: a target directory of its own, so that no planted program ever
 /// lies where a shipped one is looked for.
 pub(crate) struct Workshop<'a> {
@@ -70,9 +73,16 @@ impl<'a> Workshop<'a> {
     /// # Errors
     /// When cargo cannot be run.
     pub(crate) fn build_planted(&self, plant: &Plant) -> Result<Option<Programs>, Error> {
-        let wrapper = wrapper::install(&self.target.join("wrap"), plant.name)?;
+        // What runs on servers is text, and the environment says which bug is in it.
+        let is_text = plant.target == STORES;
+        let cfg = if is_text { ON_SERVERS } else { plant.name };
+        let wrapper = wrapper::install(&self.target.join("wrap"), cfg)?;
         let log = self.log_of(plant.name);
-        self.build(plant.package, plant.target, Some(&wrapper), &log)
+        let built = self.build(plant.package, plant.target, Some(&wrapper), &log)?;
+        Ok(built.map(|programs| Programs {
+            planted: is_text.then_some(plant.name),
+            ..programs
+        }))
     }
 
     fn build(
@@ -113,6 +123,7 @@ impl<'a> Workshop<'a> {
             } else {
                 RUN_TIME_MAX
             },
+            planted: None,
             // Laws on servers wait more than they work.
             arguments: if is_on_servers {
                 &["--test-threads", "12"]

@@ -40,6 +40,8 @@ pub(crate) struct Programs {
     pub(crate) log: PathBuf,
     /// A program that has not ended by then hangs.
     pub(crate) run_time_max: Duration,
+    /// Which bug of several they are to have.
+    pub(crate) planted: Option<&'static str>,
     /// What each is told beyond the names of checks.
     pub(crate) arguments: &'static [&'static str],
 }
@@ -142,7 +144,8 @@ impl Programs {
         command
             .stdin(Stdio::null())
             .current_dir(&self.directory)
-            .env("CARGO_MANIFEST_DIR", &self.directory);
+            .env("CARGO_MANIFEST_DIR", &self.directory)
+            .envs(self.planted.map(|bug| ("ANYNODE_PLANTED", bug)));
         command
     }
 
@@ -260,6 +263,7 @@ mod tests {
             directory: std::env::temp_dir(),
             log: log.clone(),
             run_time_max,
+            planted: None,
             arguments: &[],
         };
         let ending = programs.run(&["-c", script]).unwrap();

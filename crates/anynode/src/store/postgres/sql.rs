@@ -12,22 +12,22 @@ pub(super) struct Sql(HashMap<&'static str, String>);
 /// What may be planted into the statements.
 const BUGS: &[Bug] = &[
     (
-        cfg!(planted = "postgres_replace_ignores_the_version"),
+        "postgres_replace_ignores_the_version",
         " AND r.counter = $17 AND r.write = $18 AND ",
         " AND coalesce(r.counter, $17) > 0 AND coalesce(r.write, $18) IS NOT NULL AND ",
     ),
     (
-        cfg!(planted = "postgres_epoch_counts_from_zero"),
+        "postgres_epoch_counts_from_zero",
         "greatest(1, c.now * 1000)",
         "1",
     ),
     (
-        cfg!(planted = "postgres_touch_goes_back"),
+        "postgres_touch_goes_back",
         " AND least(c.now - t.age + r.idle_timeout, r.deadline) > r.idle_deadline",
         "",
     ),
     (
-        cfg!(planted = "postgres_sweep_forgets_epoch_deaths"),
+        "postgres_sweep_forgets_epoch_deaths",
         " OR (due.good AND due.idle_deadline <= c.now)",
         " OR due.idle_deadline <= c.now",
     ),

@@ -31,49 +31,49 @@ pub(super) const WHEN_FULL: [&str; 13] = [
 /// What may be planted into the functions.
 const BUGS: &[Bug] = &[
     (
-        cfg!(planted = "redis_revoke_only_deletes"),
+        "redis_revoke_only_deletes",
         "if until_ms > now then",
         "if false then",
     ),
     (
-        cfg!(planted = "redis_revocation_is_not_told"),
+        "redis_revocation_is_not_told",
         "redis.call('SET', name, '', 'PX', 1000)",
         "",
     ),
     (
-        cfg!(planted = "redis_replace_ignores_the_version"),
+        "redis_replace_ignores_the_version",
         "if head.version ~= write.base then",
         "if false then",
     ),
     (
-        cfg!(planted = "redis_touch_revives"),
+        "redis_touch_revives",
         "local head = idle > now\n      and read_head",
         "local head = read_head",
     ),
     (
-        cfg!(planted = "redis_touch_is_told"),
+        "redis_touch_is_told",
         "redis.call('ZADD', keys[1], 'XX', whole(later), handle)",
         "redis.call('ZADD', keys[1], 'XX', whole(later), handle)
          redis.call('PEXPIREAT', args[1] .. ':k:s:{' .. args[2] .. '}:' .. text_of(handle),
            whole(head.deadline))",
     ),
     (
-        cfg!(planted = "redis_epoch_counts_from_zero"),
+        "redis_epoch_counts_from_zero",
         "math.max(before + 1, clock_micros())",
         "before + 1",
     ),
     (
-        cfg!(planted = "redis_sweep_forgets_epoch_deaths"),
+        "redis_sweep_forgets_epoch_deaths",
         "if head.user ~= '' and not admits(entry, handle, head.stamp) then",
         "if false then",
     ),
     (
-        cfg!(planted = "redis_replica_answers_load"),
+        "redis_replica_answers_load",
         "register('load', load, FULL)",
         "register('load', load, { 'allow-oom', 'no-writes' })",
     ),
     (
-        cfg!(planted = "redis_revoke_needs_memory"),
+        "redis_revoke_needs_memory",
         "register('revoke', revoke, FULL)",
         "register('revoke', revoke, {})",
     ),
