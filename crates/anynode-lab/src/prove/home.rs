@@ -1,7 +1,7 @@
 //! Where the sessions of a proof live: a store that the proof starts, or one that it was given.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::time::sleep;
 
 use crate::clock::boot_time;
-use crate::server::{Kind, Persistence, Server, Setup, Standby, Wanted};
+use crate::server::{self, Disk, Kind, Persistence, Server, Setup, Standby, Wanted};
 use crate::stage::Stage;
 
 /// A kind of store that a proof can start.
@@ -32,6 +32,11 @@ pub(crate) struct Home {
 
 enum Place {
     File(TempDir),
+    /// A file on a disk of its own, which is unmounted before its directory is removed.
+    FileOnDisk {
+        disk: Disk,
+        _place: server::Place,
+    },
     Servers(Box<Server>),
     Elsewhere,
 }
@@ -90,9 +95,9 @@ impl Home {
     pub(crate) async fn start(store: Store, setup: &Setup) -> Result<Self, Error> {
         match store {
             Store::Sqlite => {
-                let directory = tempfile::tempdir().context("there is no place for a store")?;
-                let url = format!("sqlite:{}", directory.path().join(FILE).display());
-                let place = Place::File(directory);
+                let place = Place::of_file(setup)?;
+                let directory = place.directory().context("a file is in a directory")?;
+                let url = format!("sqlite:{}", directory.join(FILE).display());
                 Ok(Self { url, place })
             }
             Store::Servers(kind) => {
@@ -154,26 +159,57 @@ impl Home {
     pub(crate) fn server(&mut self) -> Option<&mut Server> {
         match &mut self.place {
             Place::Servers(server) => Some(server),
+            Place::File(_) | Place::FileOnDisk { .. } | Place::Elsewhere => None,
+        }
+    }
+
+    /// The disk of its own, if it was started with one.
+    pub(crate) fn disk(&self) -> Option<&Disk> {
+        match &self.place {
+            Place::FileOnDisk { disk, .. } => Some(disk),
+            Place::Servers(server) => server.disk(),
             Place::File(_) | Place::Elsewhere => None,
         }
     }
 
     /// The directory of the SQLite file, if it is one.
     pub(crate) fn directory(&self) -> Option<PathBuf> {
-        match &self.place {
-            Place::File(directory) => Some(directory.path().to_owned()),
-            Place::Servers(_) | Place::Elsewhere => None,
-        }
+        self.place.directory().map(Path::to_owned)
     }
 
     /// The SQLite file, opened by hand, if it is one.
     pub(crate) fn file(&self) -> Result<Option<Connection>, Error> {
-        let Place::File(directory) = &self.place else {
+        let Some(directory) = self.place.directory() else {
             return Ok(None);
         };
-        let path: PathBuf = directory.path().join(FILE);
-        let file = Connection::open(path).context("the SQLite file cannot be opened")?;
+        let file =
+            Connection::open(directory.join(FILE)).context("the SQLite file cannot be opened")?;
         Ok(Some(file))
+    }
+}
+
+// === impl Place ===
+
+impl Place {
+    fn of_file(setup: &Setup) -> Result<Self, Error> {
+        let Some(bytes) = setup.disk_bytes else {
+            let directory = tempfile::tempdir().context("there is no place for a store")?;
+            return Ok(Self::File(directory));
+        };
+        let place = server::Place::new("sqlite")?;
+        Ok(Self::FileOnDisk {
+            disk: place.mount(bytes)?,
+            _place: place,
+        })
+    }
+
+    /// That of the SQLite file, if it is one.
+    fn directory(&self) -> Option<&Path> {
+        match self {
+            Self::File(directory) => Some(directory.path()),
+            Self::FileOnDisk { disk, .. } => Some(disk.path()),
+            Self::Servers(_) | Self::Elsewhere => None,
+        }
     }
 }
 

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use anyhow::Error;
 use async_trait::async_trait;
 
+use super::disk::Disk;
+
 /// The processes of one store. Dropped, it ends them all.
 #[async_trait]
 pub(super) trait Deployment: Send + Sync {
@@ -19,6 +21,11 @@ pub(super) trait Deployment: Send + Sync {
 
     /// The processes that run, without children of theirs.
     fn pids(&self) -> Vec<u32>;
+
+    /// The disk of its own, if it has one.
+    fn disk(&self) -> Option<&Disk> {
+        None
+    }
 
     /// Kills the primary; of several, one.
     async fn kill(&mut self) -> Result<(), Error>;

@@ -5,6 +5,7 @@
 
 mod certificate;
 mod deployment;
+mod disk;
 mod kind;
 mod place;
 mod port;
@@ -22,13 +23,15 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anyhow::Error;
+use anyhow::{Error, bail};
 
 use self::deployment::{Deployment, Url};
 use self::postgres::{Bouncer, Postgres};
 use self::redis::{Cluster, Sentinel, Single};
 
+pub use self::disk::Disk;
 pub use self::kind::Kind;
+pub(crate) use self::place::Place;
 pub use self::serve::Serve;
 pub use self::setup::{Persistence, Setup, Standby};
 pub use self::wanted::{UnknownStore, Wanted};
@@ -123,7 +126,7 @@ impl Server {
         self.deployment.kill().await
     }
 
-    /// Starts again what was killed, at the same address and with the data that it has on disk,
+    /// Starts again what was killed or stopped by itself, at the same address and with the data that it has on disk,
     /// and waits until the store is whole.
     ///
     /// # Errors
@@ -154,6 +157,12 @@ impl Server {
     /// When there is no other, or it does not take over in time.
     pub async fn fail_over(&mut self) -> Result<(), Error> {
         self.deployment.fail_over().await
+    }
+
+    /// The disk of its own that it was started with, of [`Setup::disk_bytes`].
+    #[must_use]
+    pub fn disk(&self) -> Option<&Disk> {
+        self.deployment.disk()
     }
 
     /// Removes all data of all namespaces, as an operator would: `FLUSHALL`, `TRUNCATE`.
@@ -201,6 +210,9 @@ pub(crate) fn unpacked(tool: &str) -> Result<PathBuf, Error> {
 }
 
 async fn deploy(kind: Kind, setup: &Setup) -> Result<Box<dyn Deployment>, Error> {
+    if setup.disk_bytes.is_some() && !matches!(kind, Kind::Postgres | Kind::PgBouncer) {
+        bail!("it lives in memory, and is given no disk of its own");
+    }
     Ok(match kind {
         Kind::Redis => Box::new(Single::start("redis-server", "redis", setup).await?),
         Kind::Valkey8 => Box::new(Single::start("valkey-8-server", "valkey-8", setup).await?),

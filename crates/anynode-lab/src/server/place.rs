@@ -9,6 +9,7 @@ use anyhow::{Context, Error};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use super::disk::{self, Disk};
 use super::process::is_running;
 use super::program;
 
@@ -17,7 +18,7 @@ pub(super) const NOBODY: u32 = 65_534;
 
 /// A directory of a server's own, removed with this.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     directory: TempDir,
 }
 
@@ -30,7 +31,7 @@ impl Place {
     ///
     /// # Errors
     /// When it cannot be made.
-    pub(super) fn new(name: &str) -> Result<Self, Error> {
+    pub(crate) fn new(name: &str) -> Result<Self, Error> {
         let above = above()?;
         LEFTOVERS.call_once(|| remove_leftovers(&above));
         let directory = tempfile::Builder::new()
@@ -41,7 +42,7 @@ impl Place {
         Ok(Self { directory })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.directory.path()
     }
 
@@ -53,6 +54,14 @@ impl Place {
         let path = self.path().join(name);
         fs::create_dir(&path).with_context(|| format!("cannot make {}", path.display()))?;
         Ok(path)
+    }
+
+    /// Mounts a disk of this size on a directory in this one.
+    ///
+    /// # Errors
+    /// When that is not possible, or this process may not.
+    pub(crate) fn mount(&self, bytes: u64) -> Result<Disk, Error> {
+        Disk::mount(&self.make("disk")?, bytes)
     }
 }
 
@@ -91,6 +100,7 @@ fn remove_leftovers(above: &Path) {
     for path in entries.map(|entry| entry.path()) {
         if owner(&path).is_some_and(|pid| !is_running(pid)) {
             end_all_in(&path);
+            disk::unmount_all_in(&path);
             // What cannot be removed now may be removed by the next one.
             drop(fs::remove_dir_all(&path));
         }
@@ -116,5 +126,27 @@ fn end_all_in(path: &Path) {
         if let Some(pid) = pid.and_then(Pid::from_raw) {
             let _ended_by_itself = kill_process(pid, Signal::KILL);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn what_a_killed_starter_left_mounted_is_unmounted_and_removed() {
+        let mut gone = Command::new("true").spawn().expect("a process");
+        gone.wait().expect("it ends");
+        let above = tempfile::tempdir().expect("a directory");
+        let path = above.path().join(format!("postgres-{}-x", gone.id()));
+        fs::create_dir_all(path.join("disk")).expect("a directory");
+        let disk = Disk::mount(&path.join("disk"), 1024 * 1024).expect("a disk");
+        disk.fill().expect("ballast");
+        remove_leftovers(above.path());
+        assert!(!path.exists());
+        let mounts = fs::read_to_string("/proc/self/mounts").expect("mounts");
+        assert!(!mounts.contains(&path.display().to_string()), "{mounts}");
     }
 }

@@ -9,6 +9,9 @@ pub struct Setup {
     pub replicas: Option<usize>,
     /// Whether a second PostgreSQL follows the first; without effect on other kinds.
     pub standby: Standby,
+    /// The size of a disk of its own for the data of the primary, log and all, which can be
+    /// filled; of PostgreSQL only, and this process has to be allowed to mount.
+    pub disk_bytes: Option<u64>,
     /// Lines of the server's configuration, a name and a value each, which come last and so
     /// replace those that are set by default.
     pub settings: Vec<(String, String)>,

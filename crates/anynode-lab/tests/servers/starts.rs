@@ -81,6 +81,35 @@ async fn a_setting_of_ones_own_counts() {
     }
 }
 
+#[tokio::test]
+async fn a_disk_of_its_own_is_filled_and_freed_and_goes_with_the_server() {
+    let setup = Setup {
+        disk_bytes: Some(160 * 1024 * 1024),
+        ..Setup::default()
+    };
+    let server = Server::start_with(Kind::Postgres, &setup).await.unwrap();
+    let grow = "CREATE TABLE much AS SELECT generate_series(1, 100000)";
+    let disk = server.disk().unwrap();
+    // Who comes first to a database writes a file that all others read.
+    server.command(&["SELECT 1"]).await.unwrap();
+    disk.fill().unwrap();
+    let error = server.command(&[grow]).await.unwrap_err();
+    assert!(
+        format!("{error:#}").contains("could not extend"),
+        "{error:#}"
+    );
+    disk.free().unwrap();
+    server.command(&[grow]).await.unwrap();
+    let path = disk.path().to_owned();
+    let mounts = || std::fs::read_to_string("/proc/self/mounts").unwrap();
+    assert!(mounts().contains(&path.display().to_string()));
+    drop(server);
+    assert!(!mounts().contains(&path.display().to_string()));
+    assert!(!path.exists());
+    let error = Server::start_with(Kind::Redis, &setup).await.unwrap_err();
+    assert!(format!("{error:#}").contains("no disk"), "{error:#}");
+}
+
 async fn check_refusal(kind: Kind, expected: &str) {
     let setup = Setup::default().with("no_such_setting", "1");
     let error = Server::start_with(kind, &setup).await.unwrap_err();

@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use super::{PASSWORD, Postgres, USER, sql};
 use crate::clock::boot_time;
 use crate::server::deployment::{Deployment, Url};
+use crate::server::disk::Disk;
 use crate::server::place::Place;
 use crate::server::port;
 use crate::server::process::{Order, Process, Rights};
@@ -123,6 +124,10 @@ impl Deployment for Bouncer {
         let mut pids = self.postgres.pids();
         pids.push(self.process.pid());
         pids
+    }
+
+    fn disk(&self) -> Option<&Disk> {
+        self.postgres.disk()
     }
 
     async fn kill(&mut self) -> Result<(), Error> {

@@ -68,7 +68,9 @@ impl Instance {
     /// # Errors
     /// As [`Self::start`].
     pub(super) async fn launch(&mut self) -> Result<(), Error> {
-        if self.process.is_some() {
+        if let Some(process) = &mut self.process
+            && process.ended()?.is_none()
+        {
             return Ok(());
         }
         let mut process = self.order()?.start()?;

@@ -16,6 +16,7 @@ use tokio::time::sleep;
 use self::instance::Instance;
 use super::certificate::Certificate;
 use super::deployment::{Deployment, Url};
+use super::disk::Disk;
 use super::place::{self, Place};
 use super::port;
 use super::setup::{Persistence, Setup, Standby};
@@ -34,6 +35,9 @@ const FOLLOW_TIMEOUT: Duration = Duration::from_secs(20);
 
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// As many files of the log as a server keeps by default (`min_wal_size`).
+const LOG_FILES: usize = 5;
+
 /// A primary, and a standby if there is to be one.
 #[derive(Debug)]
 pub(super) struct Postgres {
@@ -43,6 +47,8 @@ pub(super) struct Postgres {
     standby: Option<Instance>,
     /// How many data directories there have been.
     directories: usize,
+    /// Dropped after the server that works on it.
+    disk: Option<Disk>,
     place: Place,
 }
 
@@ -56,7 +62,14 @@ impl Postgres {
     pub(super) async fn start(setup: &Setup) -> Result<Self, Error> {
         let template = template::made().await?;
         let place = Place::new("postgres")?;
-        let data = place.path().join("data-0");
+        let disk = match setup.disk_bytes {
+            Some(bytes) => Some(place.mount(bytes)?),
+            None => None,
+        };
+        let data = disk
+            .as_ref()
+            .map_or(place.path(), Disk::path)
+            .join("data-0");
         template::copy(&template, &data)?;
         let certificate = Certificate::write(place.path())?;
         let settings = settings(setup, &certificate);
@@ -67,8 +80,12 @@ impl Postgres {
             primary,
             standby: None,
             directories: 1,
+            disk,
             place,
         };
+        if postgres.disk.is_some() {
+            postgres.grow_log().await?;
+        }
         postgres.follow().await?;
         Ok(postgres)
     }
@@ -95,6 +112,19 @@ impl Postgres {
             self.wait_until(is_synchronous).await?;
         }
         Ok(())
+    }
+
+    /// Gives the server the log that one has which has been at work for a while: files that were
+    /// written before and wait to be written again. On a full disk no file can be added, and a
+    /// server that needs one stops.
+    async fn grow_log(&self) -> Result<(), Error> {
+        for _ in 0..LOG_FILES {
+            // Nothing is switched where nothing was written.
+            self.tell("SELECT pg_logical_emit_message(false, 'anynode-lab', '')")
+                .await?;
+            self.tell("SELECT pg_switch_wal()").await?;
+        }
+        self.tell("CHECKPOINT").await.map(drop)
     }
 
     fn address(&self) -> SocketAddr {
@@ -148,6 +178,10 @@ impl Deployment for Postgres {
         let instances = [Some(&self.primary), self.standby.as_ref()];
         let instances = instances.into_iter().flatten();
         instances.filter_map(Instance::pid).collect()
+    }
+
+    fn disk(&self) -> Option<&Disk> {
+        self.disk.as_ref()
     }
 
     async fn kill(&mut self) -> Result<(), Error> {
