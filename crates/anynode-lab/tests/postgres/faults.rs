@@ -106,6 +106,7 @@ async fn what_was_acknowledged_survives_the_end_of_the_server() {
     });
     let mut told = 0;
     while told < 20 {
+        assert!(!writer.is_finished(), "it was refused before the kill");
         told += until_passed(channel.as_mut()).await.len();
     }
     scene.server.kill().await.unwrap();
@@ -116,6 +117,13 @@ async fn what_was_acknowledged_survives_the_end_of_the_server() {
         ErrorKind::Unavailable
     );
     scene.server.restart().await.unwrap();
+    // For a moment whoever comes is told that the last attempt to connect failed.
+    for _ in 0..100 {
+        if scene.store.load(&draft(1).handle).await.is_ok() {
+            break;
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
     for number in acknowledged {
         let alive = scene
             .store

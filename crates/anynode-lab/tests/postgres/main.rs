@@ -1,5 +1,5 @@
 //! What is particular to PostgreSQL: edits by hand, the cursor of the channel, plans and round
-//! trips, faults of the server, fail-overs, and roles with few rights.
+//! trips, faults of the server, its full disk, fail-overs, and roles with few rights.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -8,6 +8,7 @@ mod cursor;
 mod edits;
 mod fail_over;
 mod faults;
+mod full;
 mod pooled;
 mod roles;
 mod scene;

@@ -106,6 +106,7 @@ async fn the_facts_are_those_of_the_server() {
         "authentication",
         "role",
         "replication",
+        "full disk",
         "pooler",
     ] {
         assert_eq!(verdict(safe), Verdict::Safe, "{safe}");

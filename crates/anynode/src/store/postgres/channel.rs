@@ -87,8 +87,22 @@ impl PostgresChannel {
         Ok(channel)
     }
 
-    /// Tells the store that the node lives, and reads what was committed before this call.
+    /// Tells the store that the node lives, also on a full disk, and reads what was committed
+    /// before this call.
     async fn heartbeat(&mut self) -> Result<Timestamp, Fault> {
+        match self.beat().await {
+            Err(fault) if fault.is_full() => {
+                let store = self.store.clone();
+                if !store.reserve.free(&store.revocations).await {
+                    return Err(fault);
+                }
+                self.beat().await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn beat(&mut self) -> Result<Timestamp, Fault> {
         let link = self.link().await?;
         let (warnings, node) = (link.warnings(), self.node.clone());
         let cursor = self.cursor.as_ref().map(|cursor| cursor.snapshot.clone());

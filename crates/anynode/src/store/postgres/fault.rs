@@ -20,6 +20,8 @@ pub(super) enum Fault {
     Ended(SqlState),
     /// The server is a standby and takes no writes.
     Standby,
+    /// The reserve is not there, and only revocations may take what room there is.
+    Full,
     /// The deadline passed before anything was sent.
     Busy,
     /// The deadline passed before the answer came.
@@ -84,6 +86,12 @@ impl Fault {
         matches!(self, Self::Refused(code) if *code == SqlState::TOO_MANY_CONNECTIONS)
     }
 
+    /// Whether there is no room on the disk for what was asked, which did not happen.
+    pub(super) fn is_full(&self) -> bool {
+        matches!(self, Self::Full)
+            || matches!(self, Self::Refused(code) if *code == SqlState::DISK_FULL)
+    }
+
     /// The answer to the caller.
     pub(super) fn error(&self, verb: &'static str, act: Act) -> Error {
         let error = Error::new(self.kind(act), NAME, verb);
@@ -98,6 +106,7 @@ impl Fault {
                 .with_detail(meaning(code))
                 .with_source(Reported(code.code().to_owned())),
             Self::Standby => error.with_detail("the server is a standby, and no primary answers"),
+            Self::Full => error.with_detail(meaning(&SqlState::DISK_FULL)),
             Self::Busy => error.with_detail("no connection was free before the deadline"),
             Self::Late => error.with_detail("the server did not answer before the deadline"),
             Self::Alone => error.with_detail(

@@ -104,6 +104,14 @@ macro_rules! clock_of_draft {
     };
 }
 
+/// Whether the reserve is there, as the only row of `k`: only then an ordinary write takes place.
+/// Whoever frees the reserve waits for those that saw it.
+macro_rules! room {
+    () => {
+        "k AS MATERIALIZED (SELECT EXISTS (SELECT FROM {s}.reserve) AS kept)"
+    };
+}
+
 /// The entry of the user that the draft names, as the only row of `n`, and its life prolonged
 /// to that of the session, if `w` wrote one.
 macro_rules! entry_of_draft {
@@ -116,8 +124,8 @@ macro_rules! prolonged {
     () => {
         "e AS (UPDATE {s}.user_entry SET until = d.deadline FROM d WHERE user_id = $9 \
          AND until > d.now AND until < d.deadline AND EXISTS (SELECT 1 FROM w)) \
-         SELECT d.now, n.epoch, n.spared, n.spared_from FROM d LEFT JOIN n ON true \
-         WHERE EXISTS (SELECT 1 FROM w)"
+         SELECT k.kept, d.now, n.epoch, n.spared, n.spared_from \
+         FROM d CROSS JOIN k LEFT JOIN n ON true WHERE NOT k.kept OR EXISTS (SELECT 1 FROM w)"
     };
 }
 
@@ -162,5 +170,5 @@ macro_rules! types_of_draft {
 
 pub(super) use {
     bury, clock, clock_of_draft, columns, durable_clock, emptied, entry, entry_of_draft, is_alive,
-    moment, prolonged, seen, stamp_is_good, types_of_draft,
+    moment, prolonged, room, seen, stamp_is_good, types_of_draft,
 };

@@ -40,6 +40,7 @@ pub(super) async fn inspect(inner: &Inner) -> Result<Facts, Fault> {
             replication(waits, standbys),
             autovacuum(flag(row, 7)?),
             isolation(row::value(row, 9, "default_transaction_isolation")?),
+            full_disk(flag(row, 10)?),
             pooler(inner).await?,
         ],
     })
@@ -194,6 +195,20 @@ fn isolation(level: &str) -> Note {
         },
     };
     note("isolation", level, verdict)
+}
+
+fn full_disk(may_free: bool) -> Note {
+    let (found, verdict) = match may_free {
+        true => ("1 MiB is kept for revocations", Verdict::Safe),
+        false => (
+            "1 MiB is kept for revocations, and this role may not free it",
+            Verdict::Caution {
+                why: "when the disk is full nobody can be logged out",
+                change: "GRANT TRUNCATE on the table `reserve` to the role",
+            },
+        ),
+    };
+    note("full disk", found, verdict)
 }
 
 async fn pooler(inner: &Inner) -> Result<Note, Fault> {

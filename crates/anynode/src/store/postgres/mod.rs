@@ -3,7 +3,7 @@
 //! Read in this order: `version_1.sql` and `schema` for what is kept, `statement` and `upkeep`
 //! for what is done with it, `write`, `read` and `sweep` for the verbs, `lane`, `link`, `dial`
 //! and `pooled` for how the server is reached, `channel` and `fence` for how nodes hear of it,
-//! `fault` for when it goes wrong.
+//! `fault` and `reserve` for when it goes wrong.
 
 mod channel;
 mod dial;
@@ -17,6 +17,7 @@ mod link;
 mod options;
 mod pooled;
 mod read;
+mod reserve;
 mod row;
 mod schema;
 mod sql;
@@ -43,6 +44,7 @@ use self::{
     lane::Lane,
     link::Value,
     options::Place,
+    reserve::Reserve,
     sql::Sql,
     statement::Statement,
 };
@@ -79,6 +81,7 @@ struct Inner {
     reads: Arc<Lane>,
     writes: Arc<Lane>,
     revocations: Arc<Lane>,
+    reserve: Reserve,
     hints: Hints,
 }
 
@@ -90,6 +93,10 @@ const NODE_SILENCE_MAX: Duration = Duration::from_secs(3);
 /// Connections that carry reads: one has the server's process busy at some ten thousand loads a
 /// second, so that another helps, and a third hardly.
 const READ_LINKS_MAX: usize = 2;
+
+/// How often a call is tried whose disk is full: somebody may fill the reserve, or free it, in
+/// between.
+const RESERVE_TRIES_MAX: usize = 3;
 
 // === impl PostgresStore ===
 
@@ -136,6 +143,7 @@ impl PostgresStore {
                 reads: lane(READ_LINKS_MAX),
                 writes: lane(options.connections_max),
                 revocations,
+                reserve: Reserve::default(),
                 sql,
                 dialler,
                 hints: Hints::default(),
@@ -147,6 +155,58 @@ impl PostgresStore {
 // === impl Inner ===
 
 impl Inner {
+    /// Performs a write that has to wait until there is a reserve; the first column of its
+    /// answer says whether there is.
+    async fn ordinary(
+        &self,
+        statement: &'static Statement,
+        values: &[Value<'_>],
+    ) -> Result<Vec<Row>, Fault> {
+        let mut tries = 1;
+        loop {
+            let rows = if cfg!(planted = "ordinary_write_frees_the_reserve") {
+                self.despite_full(&self.writes, Act::Write, statement, values)
+                    .await?
+            } else {
+                self.writes.call(Act::Write, statement, values).await?
+            };
+            let is_kept = match rows.first() {
+                Some(row) => row::value(row, 0, "kept")?,
+                None => true,
+            };
+            if is_kept {
+                return Ok(rows);
+            }
+            if tries == RESERVE_TRIES_MAX {
+                return Err(Fault::Full);
+            }
+            self.reserve.keep(&self.writes).await?;
+            tries += 1;
+        }
+    }
+
+    /// Performs what takes place on a full disk as well: it may have the room of the reserve.
+    async fn despite_full(
+        &self,
+        lane: &Arc<Lane>,
+        act: Act,
+        statement: &'static Statement,
+        values: &[Value<'_>],
+    ) -> Result<Vec<Row>, Fault> {
+        let mut tries = 1;
+        loop {
+            match lane.call(act, statement, values).await {
+                Err(fault) if fault.is_full() && tries < RESERVE_TRIES_MAX => {
+                    if !self.reserve.free(lane).await {
+                        return Err(fault);
+                    }
+                    tries += 1;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
     /// Performs a revocation, on a connection where nothing else waits before it. Where the
     /// server gives no connection for that, the others have to do.
     async fn revocation(
@@ -155,9 +215,11 @@ impl Inner {
         values: &[Value<'_>],
     ) -> Result<Row, Fault> {
         let act = Act::WriteSurely;
-        let mut rows = match self.revocations.call(act, statement, values).await {
+        let lane = &self.revocations;
+        let mut rows = match self.despite_full(lane, act, statement, values).await {
             Err(fault) if fault.is_too_many_connections() => {
-                self.writes.call(act, statement, values).await?
+                let lane = &self.writes;
+                self.despite_full(lane, act, statement, values).await?
             }
             answer => answer?,
         };

@@ -30,7 +30,7 @@ use tokio_postgres::types::Type;
 use super::{
     fragment::{
         bury, clock, clock_of_draft, columns, durable_clock, emptied, entry, entry_of_draft,
-        is_alive, moment, prolonged, stamp_is_good, types_of_draft,
+        is_alive, moment, prolonged, room, stamp_is_good, types_of_draft,
     },
     upkeep,
 };
@@ -44,7 +44,7 @@ pub(super) struct Statement {
 }
 
 /// All statements.
-pub(super) static ALL: [&Statement; 20] = [
+pub(super) static ALL: [&Statement; 22] = [
     &LOAD,
     &CREATE,
     &REPLACE,
@@ -63,6 +63,8 @@ pub(super) static ALL: [&Statement; 20] = [
     &upkeep::OUTDATED,
     &upkeep::ENTRIES,
     &upkeep::CHANGES,
+    &upkeep::KEEP_RESERVE,
+    &upkeep::FREE_RESERVE,
     &upkeep::NOTIFY,
     &upkeep::FACTS,
 ];
@@ -82,7 +84,8 @@ pub(super) static LOAD: Statement = Statement {
     types: &[Type::BYTEA],
 };
 
-/// Inserts the draft if its handle is free (L1); no row when it is not.
+/// Inserts the draft if its handle is free (L1); no row when it is not. As in all ordinary writes,
+/// the first column of the answer is whether the reserve is there; without it nothing is written.
 pub(super) static CREATE: Statement = Statement {
     name: "create",
     text: concat!(
@@ -90,6 +93,8 @@ pub(super) static CREATE: Statement = Statement {
         clock_of_draft!(),
         ", ",
         entry_of_draft!(),
+        ", ",
+        room!(),
         ", w AS (INSERT INTO {s}.record (handle, kind, secret, secret_since, previous, \
          previous_until, counter, write, user_id, stamp, created_at, authenticated_at, \
          idle_timeout, deadline, idle_deadline, sweep_at, label, address, payload) \
@@ -102,7 +107,7 @@ pub(super) static CREATE: Statement = Statement {
         ", ",
         moment!("$11"),
         ", $12, c.deadline, least(c.now + $12, c.deadline), least(c.now + $12, c.deadline), \
-         $14, $15, $16 FROM d c LEFT JOIN n ON true \
+         $14, $15, $16 FROM d c JOIN k ON k.kept LEFT JOIN n ON true \
          ON CONFLICT (handle) DO NOTHING RETURNING 1), ",
         prolonged!()
     ),
@@ -117,6 +122,8 @@ pub(super) static REPLACE: Statement = Statement {
         clock_of_draft!(),
         ", ",
         entry_of_draft!(),
+        ", ",
+        room!(),
         ", u AS MATERIALIZED (SELECT u.epoch, u.spared, u.spared_from FROM c CROSS JOIN \
          {s}.record r ",
         entry!("c.now"),
@@ -134,7 +141,7 @@ pub(super) static REPLACE: Statement = Statement {
          idle_deadline = least(c.now + $12, c.deadline), \
          sweep_at = least(r.sweep_at, c.now + $12, c.deadline), \
          label = $14, address = $15, payload = $16 \
-         FROM d c LEFT JOIN u ON true LEFT JOIN n ON true \
+         FROM d c JOIN k ON k.kept LEFT JOIN u ON true LEFT JOIN n ON true \
          WHERE r.handle = $1 AND r.counter = $17 AND r.write = $18 AND ",
         is_alive!("c.now"),
         " RETURNING 1), ",
@@ -152,6 +159,8 @@ pub(super) static TOUCH: Statement = Statement {
     text: concat!(
         "WITH ",
         clock!(),
+        ", ",
+        room!(),
         ", t AS MATERIALIZED (SELECT r.handle, \
          least(c.now - t.age + r.idle_timeout, r.deadline) AS idle_deadline \
          FROM c CROSS JOIN unnest($1::bytea[], $2::bigint[]) AS t (handle, age) \
@@ -160,9 +169,9 @@ pub(super) static TOUCH: Statement = Statement {
         " WHERE ",
         is_alive!("c.now"),
         " AND least(c.now - t.age + r.idle_timeout, r.deadline) > r.idle_deadline \
-         ORDER BY r.handle FOR NO KEY UPDATE OF r) \
-         UPDATE {s}.record r SET idle_deadline = t.idle_deadline FROM t \
-         WHERE r.handle = t.handle"
+         AND (SELECT kept FROM k) ORDER BY r.handle FOR NO KEY UPDATE OF r), \
+         w AS (UPDATE {s}.record r SET idle_deadline = t.idle_deadline FROM t \
+         WHERE r.handle = t.handle) SELECT kept FROM k"
     ),
     types: &[Type::BYTEA_ARRAY, Type::INT8_ARRAY],
 };

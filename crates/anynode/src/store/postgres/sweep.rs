@@ -67,7 +67,11 @@ pub(super) async fn sweep(inner: &Inner, limit: usize) -> Result<Swept, Fault> {
         let [dead] = counts(inner, &upkeep::ENTRIES, &[&batch, &silence]).await?;
         budget.took(dead);
     }
-    let [changes] = counts(inner, &upkeep::CHANGES, &[&CHANGES_MAX]).await?;
+    let [changes, kept] = counts(inner, &upkeep::CHANGES, &[&CHANGES_MAX]).await?;
+    if kept == 0 {
+        // Where there is no room for it yet, what was removed is removed all the same.
+        let _ = inner.reserve.keep(&inner.writes).await;
+    }
     Ok(Swept {
         removed: budget.removed,
         more: budget.more || !budget.has_room() || changes == CHANGES_MAX,
@@ -103,7 +107,9 @@ async fn counts<const N: usize>(
     statement: &'static Statement,
     values: &[Value<'_>],
 ) -> Result<[i64; N], Fault> {
-    let rows = inner.writes.call(Act::Write, statement, values).await?;
+    let rows = inner
+        .despite_full(&inner.writes, Act::Write, statement, values)
+        .await?;
     let row = rows.first().ok_or(Fault::Corrupt("count"))?;
     let mut counts = [0; N];
     for (at, count) in counts.iter_mut().enumerate() {

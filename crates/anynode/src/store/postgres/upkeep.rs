@@ -194,8 +194,8 @@ pub(super) static ENTRIES: Statement = Statement {
 };
 
 /// Removes the changes that a snapshot of ten minutes ago saw, up to a limit, and answers how
-/// many. When they were written would not do: a transaction may commit long after it wrote.
-/// Where someone emptied the tables, the horizon is drawn anew.
+/// many, and whether the reserve is there. When the changes were written would not do: a
+/// transaction may commit long after it wrote. Where someone emptied the tables, the horizon is drawn anew.
 pub(super) static CHANGES: Statement = Statement {
     name: "changes",
     text: concat!(
@@ -212,9 +212,24 @@ pub(super) static CHANGES: Statement = Statement {
          next_at = CASE WHEN (SELECT count(*) FROM removed) < $1 THEN c.now ELSE z.next_at END \
          FROM c, h), drawn AS (INSERT INTO {s}.horizon (removed_until, next, next_at) \
          SELECT 0, pg_current_snapshot(), c.now FROM c \
-         WHERE NOT EXISTS (SELECT 1 FROM {s}.horizon) ON CONFLICT DO NOTHING) SELECT count(*) FROM removed"
+         WHERE NOT EXISTS (SELECT 1 FROM {s}.horizon) ON CONFLICT DO NOTHING) \
+         SELECT count(*), EXISTS (SELECT FROM {s}.reserve)::integer::bigint FROM removed"
     ),
     types: &[Type::INT8],
+};
+
+/// Fills the reserve, if it is not there.
+pub(super) static KEEP_RESERVE: Statement = Statement {
+    name: "keep_reserve",
+    text: "SELECT {s}.keep_reserve()",
+    types: &[],
+};
+
+/// Gives the room of the reserve back to the disk.
+pub(super) static FREE_RESERVE: Statement = Statement {
+    name: "free_reserve",
+    text: "SELECT {s}.free_reserve()",
+    types: &[],
 };
 
 /// Tells the other nodes that something changed, without waiting for the disk.
@@ -234,6 +249,7 @@ pub(super) static FACTS: Statement = Statement {
          (SELECT count(*) FROM pg_stat_get_wal_senders()), \
          current_setting('autovacuum') = 'on', \
          (SELECT rolsuper FROM pg_roles WHERE rolname = current_user), \
-         current_setting('default_transaction_isolation')",
+         current_setting('default_transaction_isolation'), \
+         has_table_privilege('{s}.reserve', 'TRUNCATE')",
     types: &[],
 };

@@ -3,8 +3,8 @@
 -- Opening a store runs this by itself. Who gives the application's role no right to create
 -- runs it by hand: psql -v ON_ERROR_STOP=1 --single-transaction -f version_1.sql
 -- For a schema of another name, replace every `anynode.` and the one name in the first line.
--- The application's role then needs USAGE on the schema, and SELECT, INSERT, UPDATE and DELETE
--- on its tables.
+-- The application's role then needs USAGE on the schema, SELECT, INSERT, UPDATE and DELETE on its
+-- tables, and TRUNCATE on the reserve: without that it cannot revoke when the disk is full.
 --
 -- Times are milliseconds since 1970 on the server's clock. Names and text are bytes: text of
 -- PostgreSQL holds no zero byte, and two users may never be one to a collation.
@@ -157,3 +157,50 @@ CREATE TRIGGER user_entry_truncated AFTER TRUNCATE ON anynode.user_entry
     FOR EACH STATEMENT EXECUTE FUNCTION anynode.tell_everything();
 CREATE TRIGGER change_truncated AFTER TRUNCATE ON anynode.change
     FOR EACH STATEMENT EXECUTE FUNCTION anynode.tell_everything();
+
+-- Room that is given back to a full disk, so that revocations go through (L13). While it is not
+-- there, ordinary writes try to fill it again and are refused until that is done: so whatever
+-- it gives back is for revocations alone, on every node.
+-- No column of it can be moved out of line, so that it has no second table, whose index would
+-- need a page to be emptied. Unlogged: to fill it takes no room in the log, and it is empty after
+-- a crash, when the first write fills it. Numbers that nobody can guess do not compress.
+CREATE UNLOGGED TABLE anynode.reserve (
+    filler_1 uuid NOT NULL,
+    filler_2 uuid NOT NULL,
+    filler_3 uuid NOT NULL,
+    filler_4 uuid NOT NULL,
+    page     integer NOT NULL
+) WITH (autovacuum_enabled = off);
+
+-- Nobody waits long for the other nodes' writes to end, nor they for this.
+CREATE FUNCTION anynode.keep_reserve() RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('lock_timeout', '500ms', true);
+    LOCK TABLE anynode.reserve IN ACCESS EXCLUSIVE MODE;
+    IF NOT EXISTS (SELECT FROM anynode.reserve) THEN
+        -- In a new file, which is gone if there is no room for the whole of it.
+        IF has_table_privilege('anynode.reserve', 'TRUNCATE') THEN
+            TRUNCATE anynode.reserve;
+        END IF;
+        -- 1 MiB: 128 pages of 81 rows.
+        INSERT INTO anynode.reserve
+        WITH filler AS MATERIALIZED (
+            SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), gen_random_uuid()
+            FROM generate_series(1, 81))
+        SELECT * FROM filler CROSS JOIN generate_series(1, 128) AS page ORDER BY page;
+    END IF;
+    RETURN true;
+END $$;
+
+-- Whoever fills it at this moment is waited for: that takes the room which is wanted.
+CREATE FUNCTION anynode.free_reserve() RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('lock_timeout', '500ms', true);
+    LOCK TABLE anynode.reserve IN ACCESS EXCLUSIVE MODE;
+    IF pg_relation_size('anynode.reserve') > 0 THEN
+        TRUNCATE anynode.reserve;
+    END IF;
+    RETURN true;
+END $$;
+
+SELECT anynode.keep_reserve();

@@ -10,7 +10,7 @@ use tokio_postgres::Row;
 
 use super::{
     Inner,
-    fault::{Act, Fault},
+    fault::Fault,
     link::Value,
     read,
     row::{self, Columns},
@@ -25,10 +25,7 @@ const TRIES_MAX: usize = 3;
 pub(super) async fn create(inner: &Inner, draft: &Draft) -> Result<Create, Fault> {
     let columns = Columns::of(draft);
     let values = columns.values();
-    let rows = inner
-        .writes
-        .call(Act::Write, &statement::CREATE, &values)
-        .await?;
+    let rows = inner.ordinary(&statement::CREATE, &values).await?;
     Ok(match rows.first() {
         Some(row) => Create::Created(written(row, draft)?),
         None => Create::Duplicate,
@@ -47,7 +44,7 @@ pub(super) async fn replace(
     let mut values = columns.values().to_vec();
     values.extend([&counter as Value<'_>, &write]);
     for _ in 0..TRIES_MAX {
-        let rows = inner.writes.call(Act::Write, &statement::REPLACE, &values);
+        let rows = inner.ordinary(&statement::REPLACE, &values);
         if let Some(row) = rows.await?.first() {
             return Ok(Replace::Replaced(written(row, draft)?));
         }
@@ -73,10 +70,7 @@ pub(super) async fn touch(inner: &Inner, batch: &[Touch]) -> Result<(), Fault> {
     let (handles, ages): (Vec<_>, Vec<_>) = latest.into_iter().unzip();
     for (handles, ages) in handles.chunks(TOUCHES_MAX).zip(ages.chunks(TOUCHES_MAX)) {
         let values: [Value<'_>; 2] = [&handles, &ages];
-        inner
-            .writes
-            .call(Act::Write, &statement::TOUCH, &values)
-            .await?;
+        inner.ordinary(&statement::TOUCH, &values).await?;
     }
     Ok(())
 }
@@ -151,8 +145,8 @@ pub(super) fn judge(on_disk: bool, waits: bool, copied: bool) -> Durability {
 /// The answer to a write that took place: as core settles the draft, which is what the
 /// statement did.
 fn written(row: &Row, draft: &Draft) -> Result<Live, Fault> {
-    let now: Timestamp = row::time(row, 0, "now")?;
-    Ok(draft.live(now, row::entry(row, 1)?))
+    let now: Timestamp = row::time(row, 1, "now")?;
+    Ok(draft.live(now, row::entry(row, 2)?))
 }
 
 fn bytes(handle: &Handle) -> &[u8] {

@@ -1,0 +1,89 @@
+//! Room set aside in the database, so that a full disk still takes revocations (L13).
+//!
+//! It helps as long as the server has a log to write to: where the log itself has to grow and
+//! cannot, PostgreSQL stops.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::Mutex;
+
+use super::{
+    fault::{Act, Fault},
+    lane::Lane,
+    upkeep,
+};
+use crate::clock::boot_time;
+
+/// What this node knows of the table `reserve`, which is everybody's.
+#[derive(Debug, Default)]
+pub(super) struct Reserve {
+    /// Until when there is no point in filling it; held while that is tried, so that a
+    /// thousand writers make one attempt.
+    hopeless_until: Mutex<Duration>,
+    /// Whether this node has seen that it is not there.
+    is_lost: AtomicBool,
+}
+
+/// An attempt takes all the room that is left and some milliseconds, so on a full disk not every
+/// refused write makes one.
+const RETRY: Duration = Duration::from_secs(1);
+
+// === impl Reserve ===
+
+impl Reserve {
+    /// Makes the reserve unless it is there.
+    pub(super) async fn keep(&self, lane: &Arc<Lane>) -> Result<(), Fault> {
+        let mut hopeless_until = self.hopeless_until.lock().await;
+        if boot_time() < *hopeless_until {
+            return Err(Fault::Full);
+        }
+        match lane.call(Act::Write, &upkeep::KEEP_RESERVE, &[]).await {
+            Ok(_) => {
+                if self.is_lost.swap(false, Ordering::Relaxed) {
+                    tracing::warn!("postgres: the reserve is there again; all writes are taken");
+                }
+                Ok(())
+            }
+            Err(fault) => {
+                *hopeless_until = boot_time() + RETRY;
+                if fault.is_full() {
+                    self.lose();
+                }
+                Err(match fault {
+                    // What became of this is not known, but the write that wants it did not
+                    // take place.
+                    Fault::Broken(_) | Fault::Ended(_) | Fault::Late => Fault::Full,
+                    fault => fault,
+                })
+            }
+        }
+    }
+
+    /// Gives its room back to the disk; false when that is not possible.
+    pub(super) async fn free(&self, lane: &Arc<Lane>) -> bool {
+        if cfg!(planted = "reserve_stays") {
+            return false;
+        }
+        self.lose();
+        match lane.call(Act::Write, &upkeep::FREE_RESERVE, &[]).await {
+            Ok(_) => true,
+            Err(fault) => {
+                let error = fault.error("revoke", Act::Read);
+                tracing::error!(%error, "postgres: the disk is full, and the reserve stays");
+                false
+            }
+        }
+    }
+
+    fn lose(&self) {
+        if !self.is_lost.swap(true, Ordering::Relaxed) {
+            tracing::warn!("postgres: the disk is full; only revocations are taken");
+        }
+    }
+}
