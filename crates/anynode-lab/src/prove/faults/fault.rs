@@ -61,6 +61,10 @@ pub(super) enum Promise {
     Everything,
 }
 
+/// Disks on which there is room for the store before they are filled.
+const SQLITE_DISK_BYTES: u64 = 32 * 1024 * 1024;
+const POSTGRES_DISK_BYTES: u64 = 160 * 1024 * 1024;
+
 // === impl Fault ===
 
 impl Fault {
@@ -123,12 +127,6 @@ impl Fault {
                 Err("lifetimes in SQLite are judged by this machine's clock, and it is everybody's")
             }
             (Self::FailOver, Store::Sqlite) => Err("a file has no other to take its place"),
-            (Self::Full, Store::Sqlite) => {
-                Err("this machine's disk is everybody's; see the store's own tests for a full one")
-            }
-            (Self::Full, Store::Servers(Kind::Postgres | Kind::PgBouncer)) => {
-                Err("this machine's disk is everybody's, and PostgreSQL has no other limit")
-            }
             (
                 Self::FailOver,
                 Store::Servers(Kind::Redis | Kind::Valkey8 | Kind::Valkey9 | Kind::RedisTls),
@@ -157,9 +155,17 @@ impl Fault {
             }
             _ => Standby::None,
         };
+        let disk_bytes = match (self, store) {
+            (Self::Full, Store::Sqlite) => Some(SQLITE_DISK_BYTES),
+            (Self::Full, Store::Servers(Kind::Postgres | Kind::PgBouncer)) => {
+                Some(POSTGRES_DISK_BYTES)
+            }
+            _ => None,
+        };
         Setup {
             persistence,
             standby,
+            disk_bytes,
             ..Setup::default()
         }
     }

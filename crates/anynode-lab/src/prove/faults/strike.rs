@@ -164,9 +164,19 @@ async fn pause(home: &mut Home) -> Result<(), Error> {
     server.resume().await
 }
 
-/// Redis is given no more memory than it uses.
+/// A disk is filled with ballast; Redis is given no more memory than it uses.
 async fn fill(home: &mut Home) -> Result<(), Error> {
-    let server = home.server().context("a file is not filled")?;
+    if let Some(disk) = home.disk() {
+        disk.fill()?;
+        sleep(BREAK).await;
+        disk.free()?;
+        // A PostgreSQL whose log had no room has stopped, and somebody starts it again.
+        return match home.server() {
+            Some(server) => server.restart().await,
+            None => Ok(()),
+        };
+    }
+    let server = home.server().context("it has no disk of its own")?;
     for address in server.addresses() {
         let limit = ["CONFIG", "SET", "maxmemory", "1mb"];
         server.command_at(address, &limit).await?;
