@@ -44,6 +44,12 @@ fn servers_that_are_killed_cut_off_and_garbled_pass() {
 }
 
 #[test]
+fn servers_under_sentinels_that_are_half_open_pass() {
+    let printed = passed(&["--store=redis-sentinel", "--fault=half-open"]);
+    assert!(printed.contains("faults: 1 of 1 passed"), "{printed}");
+}
+
+#[test]
 fn what_makes_no_sense_is_not_counted_as_passed() {
     let output = prove(&["--store=sqlite", "--fault=cut", "--fault=slow"]);
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -34,6 +34,9 @@ pub(super) struct End {
 pub struct Sessions {
     /// Sessions that were begun.
     pub begun: usize,
+    /// Those that a fault could have lost: begun before it, and not asked to end before it was
+    /// over.
+    pub at_stake: usize,
     /// Those that a fault could have lost and that would have been seen: begun before it, and
     /// used after it by a call whose answer tells whether the session is there.
     pub exposed: usize,
@@ -50,7 +53,9 @@ pub struct Loss {
     pub user: u32,
     /// Its number.
     pub session: u32,
-    /// When its user learned that. Boot clock.
+    /// When its user knew that it had begun. Boot clock.
+    pub begun: Duration,
+    /// When its user learned that it was lost. Boot clock.
     pub at: Duration,
 }
 
@@ -106,6 +111,10 @@ pub(super) fn check(lives: &[Life<'_>], incidents: &[Incident]) -> Sessions {
         .collect();
     Sessions {
         begun: lives.len(),
+        at_stake: lives
+            .iter()
+            .filter(|life| life.is_at_stake(&faults))
+            .count(),
         exposed: lives.iter().filter(|life| life.is_exposed(&faults)).count(),
         lost: lives.iter().filter_map(Life::loss).collect(),
         moved: lives.iter().filter(|life| life.has_moved()).count(),
@@ -155,8 +164,15 @@ impl Life<'_> {
         Some(Loss {
             user: self.user,
             session: self.session,
+            begun: self.login.ended,
             at: first,
         })
+    }
+
+    fn is_at_stake(&self, faults: &[&Incident]) -> bool {
+        let until = self.end_asked.unwrap_or(Duration::MAX);
+        let mut faults = faults.iter();
+        faults.any(|fault| self.login.ended <= fault.begun && fault.ended <= until)
     }
 
     fn is_exposed(&self, faults: &[&Incident]) -> bool {

@@ -1,7 +1,7 @@
 //! The proxy: where it listens, and what it is told.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -61,6 +61,18 @@ impl Proxy {
     /// # Errors
     /// When there is no free port.
     pub async fn start(upstream: SocketAddr, seed: u64) -> io::Result<Self> {
+        Self::start_sparing(upstream, seed, None).await
+    }
+
+    /// As [`Self::start`]; to connections from `spared` nothing is done.
+    ///
+    /// # Errors
+    /// When there is no free port.
+    pub async fn start_sparing(
+        upstream: SocketAddr,
+        seed: u64,
+        spared: Option<IpAddr>,
+    ) -> io::Result<Self> {
         let (reserve, listener) = bind()?;
         let address = listener.local_addr()?;
         let (orders, ordered) = watch::channel(Orders::default());
@@ -70,6 +82,8 @@ impl Proxy {
             upstream,
             seed,
             ordered,
+            spared,
+            calm: watch::Sender::default(),
             counts: counts.clone(),
             _reserve: reserve,
         };
@@ -159,6 +173,9 @@ struct Door {
     upstream: SocketAddr,
     seed: u64,
     ordered: watch::Receiver<Orders>,
+    /// Where connections come from that are left alone, and what those are told.
+    spared: Option<IpAddr>,
+    calm: watch::Sender<Orders>,
     counts: Arc<Counts>,
     _reserve: TcpSocket,
 }
@@ -200,12 +217,18 @@ impl Door {
                 accepted = accept(listener.as_ref()) => accepted,
                 Some(_) = connections.join_next() => continue,
             };
-            let Ok((client, _)) = accepted else { continue };
+            let Ok((client, from)) = accepted else {
+                continue;
+            };
             number += 1;
             self.counts.accepted.fetch_add(1, Ordering::Relaxed);
             // Any two connections draw from generators that have nothing in common.
             let seed = self.seed ^ u64::wrapping_mul(number, 0x9e37_79b9_7f4a_7c15);
-            let (ordered, counts) = (self.ordered.clone(), self.counts.clone());
+            let ordered = match self.spared == Some(from.ip()) {
+                true => self.calm.subscribe(),
+                false => self.ordered.clone(),
+            };
+            let counts = self.counts.clone();
             connections.spawn(serve(client, self.upstream, seed, ordered, counts));
         }
     }

@@ -46,8 +46,9 @@ impl WallClocks {
     /// # Errors
     /// When its file cannot be written.
     pub fn set(&self, process: &str, seconds: i64) -> Result<(), Error> {
-        let next = self.files.path().join("next");
-        // As a whole, so that nobody reads half of it.
+        // As a whole, so that nobody reads half of it, and each by itself: processes are started
+        // at the same time.
+        let next = self.file_of(process).with_extension("next");
         fs::write(&next, format!("{seconds:+}\n"))?;
         fs::rename(next, self.file_of(process)).context("the clock cannot be moved")
     }

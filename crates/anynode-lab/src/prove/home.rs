@@ -12,7 +12,8 @@ use tempfile::TempDir;
 use tokio::time::sleep;
 
 use crate::clock::boot_time;
-use crate::server::{self, Disk, Kind, Persistence, Server, Setup, Standby, Wanted};
+use crate::fault::Proxy;
+use crate::server::{self, Disk, Kind, Persistence, Server, Setup, Standby, Wanted, Whom};
 use crate::stage::Stage;
 
 /// A kind of store that a proof can start.
@@ -153,6 +154,21 @@ impl Home {
     /// The URL that nodes open it by.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Puts a proxy in front of each of its servers; its URL leads through them from now on.
+    ///
+    /// # Errors
+    /// When it has no servers, or they cannot be put there.
+    pub(crate) async fn go_behind_proxies(
+        &mut self,
+        seed: u64,
+        whom: Whom,
+    ) -> Result<Vec<Proxy>, Error> {
+        let server = self.server().context("a file has no address")?;
+        let proxies = server.go_behind_proxies(seed, whom).await?;
+        self.url = server.url();
+        Ok(proxies)
     }
 
     /// The servers, if it has some that were started here.

@@ -23,11 +23,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anyhow::{Error, bail};
+use anyhow::{Context, Error, bail};
 
-use self::deployment::{Deployment, Url};
+use self::deployment::{Deployment, Door, Doors};
 use self::postgres::{Bouncer, Postgres};
 use self::redis::{Cluster, Sentinel, Single};
+use crate::fault::Proxy;
 
 pub use self::disk::Disk;
 pub use self::kind::Kind;
@@ -35,6 +36,16 @@ pub(crate) use self::place::Place;
 pub use self::serve::Serve;
 pub use self::setup::{Persistence, Setup, Standby};
 pub use self::wanted::{UnknownStore, Wanted};
+
+/// Whose connections are hit by what a proxy in front of a server does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whom {
+    /// Those of stores, and not those of servers among each other.
+    Clients,
+    /// Those of replicas to their primary and of sentinels to both as well, which lose sight of a
+    /// primary as its clients do.
+    Everybody,
+}
 
 /// A port that was free may be taken by another process before the server has it.
 const STARTS_MAX: usize = 3;
@@ -45,6 +56,7 @@ pub struct Server {
     kind: Kind,
     deployment: Box<dyn Deployment>,
     namespaces: AtomicU64,
+    doors: Doors,
 }
 
 // === impl Server ===
@@ -71,6 +83,7 @@ impl Server {
                         kind,
                         deployment,
                         namespaces: AtomicU64::new(0),
+                        doors: Doors::default(),
                     });
                 }
                 Err(error) if starts < STARTS_MAX && is_of_a_taken_port(&error) => starts += 1,
@@ -88,21 +101,22 @@ impl Server {
     /// The URL that [`anynode::store::open`] takes.
     #[must_use]
     pub fn url(&self) -> String {
-        self.deployment.url().into_text()
+        self.deployment.url().through(&self.doors).into_text()
     }
 
     /// The URL under TLS that [`anynode::store::open`] takes: of `redis-tls` the only one, and
     /// of `postgres` another one.
     #[must_use]
     pub fn secure_url(&self) -> Option<String> {
-        self.deployment.secure_url().map(Url::into_text)
+        let url = self.deployment.secure_url()?;
+        Some(url.through(&self.doors).into_text())
     }
 
     /// A URL of a namespace of its own, so that many tests can share one server.
     #[must_use]
     pub fn fresh_url(&self) -> String {
         let number = self.namespaces.fetch_add(1, Ordering::Relaxed);
-        let url = self.deployment.url();
+        let url = self.deployment.url().through(&self.doors);
         url.of_namespace(&format!("an{number}")).into_text()
     }
 
@@ -110,6 +124,30 @@ impl Server {
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.deployment.addresses()
+    }
+
+    /// Puts a proxy in front of each server. From now on its URLs lead through them, and servers
+    /// that name each other name the proxies.
+    ///
+    /// # Errors
+    /// When there is no free port, or the servers do not agree on their new names in time.
+    pub async fn go_behind_proxies(&mut self, seed: u64, whom: Whom) -> Result<Vec<Proxy>, Error> {
+        let spared = match whom {
+            Whom::Clients => Some(redis::SOURCE.into()),
+            Whom::Everybody => None,
+        };
+        let mut proxies = Vec::new();
+        let mut doors = Doors::default();
+        for (server, number) in self.deployment.entrances().into_iter().zip(seed..) {
+            let proxy = Proxy::start_sparing(server, number, spared).await?;
+            let at = proxy.address();
+            doors.0.push(Door { server, at });
+            proxies.push(proxy);
+        }
+        let announced = self.deployment.announce(&doors).await;
+        announced.with_context(|| format!("no proxies can be put before {}", self.kind))?;
+        self.doors = doors;
+        Ok(proxies)
     }
 
     /// The processes that run, without children of theirs.

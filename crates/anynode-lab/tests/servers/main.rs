@@ -4,6 +4,7 @@
 
 mod ends;
 mod faults;
+mod proxies;
 mod starts;
 
 use anynode_lab::server::{Kind, Server};

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::prove::home::Store;
-use crate::server::{Kind, Persistence, Setup, Standby};
+use crate::server::{Kind, Persistence, Setup, Standby, Whom};
 
 /// Something that is done to a store, to the way there, or to a node.
 #[derive(
@@ -109,6 +109,16 @@ impl Fault {
         )
     }
 
+    /// Whose connections a fault of the network is done to. What sentinels and replicas hear is
+    /// not garbled: no network garbles what replicas are sent, and they would keep it.
+    pub(super) fn whom(self, store: Store) -> Whom {
+        match (self, store) {
+            (Self::Malformed, _) => Whom::Clients,
+            (_, Store::Servers(Kind::RedisSentinel)) => Whom::Everybody,
+            _ => Whom::Clients,
+        }
+    }
+
     /// Whether it is done to nodes, whose requests the gateway then answers for.
     pub(super) fn is_of_the_nodes(self, store: Store) -> bool {
         self == Self::NodePaused || (self == Self::Killed && store == Store::Sqlite)
@@ -120,9 +130,6 @@ impl Fault {
             (_, Store::Sqlite) if self.is_of_the_network() => {
                 Err("a file is not reached over connections")
             }
-            (_, Store::Servers(Kind::RedisSentinel)) if self.is_of_the_network() => {
-                Err("no proxy stands in between here: sentinels name the primary's own address")
-            }
             (Self::ClockMoved, Store::Sqlite) => {
                 Err("lifetimes in SQLite are judged by this machine's clock, and it is everybody's")
             }
@@ -132,6 +139,10 @@ impl Fault {
                 Store::Servers(Kind::Redis | Kind::Valkey8 | Kind::Valkey9 | Kind::RedisTls),
             ) => Err("a single server has no other to take its place"),
             (Self::FailOver, Store::Servers(Kind::RedisCluster | Kind::RedisSentinel)) => {
+                Ok(Promise::LastWrites)
+            }
+            // Sentinels and replicas lose sight of the primary as nodes do, and another takes over.
+            (Self::Cut | Self::HalfOpen | Self::BlackHole, Store::Servers(Kind::RedisSentinel)) => {
                 Ok(Promise::LastWrites)
             }
             (
@@ -162,10 +173,16 @@ impl Fault {
             }
             _ => None,
         };
+        let replicas = match (self, store) {
+            // With one, a primary that took over has none, and acknowledges no revocation.
+            (Self::FailOver, Store::Servers(Kind::RedisCluster)) => Some(2),
+            _ => None,
+        };
         Setup {
             persistence,
             standby,
             disk_bytes,
+            replicas,
             ..Setup::default()
         }
     }

@@ -7,6 +7,7 @@ mod strike;
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::path::PathBuf;
 
 use anyhow::Error;
 use serde::Serialize;
@@ -48,6 +49,9 @@ pub struct Faults {
     /// Cells at the same time, each with a fleet and a store of its own
     #[arg(long, default_value_t = 4, value_parser = at_least_one::<usize>)]
     pub jobs: usize,
+    /// Write every call there, as lines of JSON, one file for each cell
+    #[arg(long, value_name = "DIRECTORY")]
+    pub history: Option<PathBuf>,
     /// Print the summary as one line of JSON
     #[arg(long)]
     pub json: bool,
@@ -88,7 +92,7 @@ impl Faults {
             while running.len() < self.jobs
                 && let Some(cell) = left.pop_front()
             {
-                running.spawn(cell.run(seed));
+                running.spawn(cell.run(seed, self.history_of(cell)));
             }
             let Some(row) = running.join_next().await else {
                 break;
@@ -105,6 +109,11 @@ impl Faults {
             passed: rows.iter().filter(|row| row.is_passed()).count(),
             rows,
         })
+    }
+
+    fn history_of(&self, cell: Cell) -> Option<PathBuf> {
+        let name = format!("{}-{}.jsonl", cell.store, cell.fault);
+        Some(self.history.as_ref()?.join(name))
     }
 
     fn stores(&self) -> Vec<Store> {

@@ -1,5 +1,8 @@
 //! What a cell found, and what of it is short of the promise.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -20,12 +23,24 @@ const ANSWER_MAX: Duration = Duration::from_secs(12);
 /// How long after the end of a fault the last request may fail.
 const RECOVERY_MAX: Duration = Duration::from_secs(10);
 
-/// How many sessions have to be used before and after the fault.
-const EXPOSED_LEAST: usize = 5;
+/// How many sessions have to be at stake: of 60 users, most have one when a fault
+/// begins, and a long one leaves time for most of them to log out.
+const AT_STAKE_LEAST: usize = 10;
 
-/// The highest share of requests that may be refused while every round trip takes 500 ms: the
-/// load waits for too few connections then.
-const SLOW_REFUSED_PERCENT_MAX: usize = 50;
+/// Which share of them has to be used after the fault: all, for each user looks once more at its
+/// session, but for those whose last question was not answered.
+const EXPOSED_PERCENT_LEAST: usize = 90;
+
+/// How long before a fault the last writes begin that a fail-over may lose: far longer than a
+/// replica that is well is behind.
+pub(super) const LAST_WRITES: Duration = Duration::from_secs(1);
+
+/// The highest share of requests that may be refused while every round trip takes 500 ms, a
+/// quarter of what a call may take: as many as a machine that is busy delays by the rest.
+const SLOW_REFUSED_PERCENT_MAX: usize = 1;
+
+/// How long a round trip to a slow store takes.
+const SLOW_LEAST: Duration = Duration::from_millis(500);
 
 /// What became of one cell.
 #[derive(Clone, Debug, Serialize)]
@@ -60,9 +75,16 @@ pub(super) struct Found {
     pub(super) failures: Failures,
     pub(super) recovery: Option<Duration>,
     pub(super) logouts_meanwhile: usize,
+    /// Sessions that were lost and had been begun well before the fault.
+    pub(super) lost_of_old: usize,
+    /// Updates that were acknowledged just before the fault or during it.
+    pub(super) last_updates: usize,
     pub(super) same_nodes: bool,
     pub(super) verdict: Verdict,
 }
+
+/// Something that has to hold, and what is said where it does not.
+type Condition = (bool, &'static str);
 
 // === impl Row ===
 
@@ -118,29 +140,7 @@ impl fmt::Display for Row {
 impl Found {
     /// What is short of what is promised.
     fn shortfalls(&self, cell: Cell) -> Vec<String> {
-        let Verdict {
-            requests,
-            sessions,
-            updates,
-            revocations,
-        } = &self.verdict;
-        let is_exposed = sessions.exposed >= EXPOSED_LEAST;
-        let recovers = self.recovery.is_some_and(|took| took <= RECOVERY_MAX);
-        let mut conditions = vec![
-            (requests.foreign == 0, "answers bore another user's data"),
-            (
-                requests.unmarked == 0,
-                "answers did not say whose data they bear",
-            ),
-            (updates.doubled == 0, "updates were made twice"),
-            (revocations.ended > 0, "no session was ended"),
-            (revocations.risen.is_empty(), "ended sessions were accepted"),
-            (
-                self.failures.slowest <= self.answer_max(cell),
-                "an answer took too long",
-            ),
-            (recovers, "it did not recover in time"),
-        ];
+        let mut conditions = self.always(cell);
         if !cell.fault.is_of_the_nodes(cell.store) {
             conditions.extend([
                 (self.failures.wrong == 0, "errors were of the wrong kind"),
@@ -148,35 +148,90 @@ impl Found {
                 (self.same_nodes, "nodes did not live through it"),
             ]);
         }
-        if self.promise == Promise::Nothing {
-            conditions.extend([
+        conditions.extend(self.keeps_the_promise());
+        conditions.extend(self.felt(cell));
+        short_of(&conditions)
+    }
+
+    /// What holds under every fault.
+    fn always(&self, cell: Cell) -> Vec<Condition> {
+        let Verdict {
+            requests,
+            sessions,
+            updates,
+            revocations,
+        } = &self.verdict;
+        let is_in_time = self.failures.slowest <= self.answer_max(cell);
+        let recovers = self.recovery.is_some_and(|took| took <= RECOVERY_MAX);
+        vec![
+            (requests.foreign == 0, "answers bore another user's data"),
+            (
+                requests.unmarked == 0,
+                "answers did not say whose data they bear",
+            ),
+            (updates.doubled == 0, "updates were made twice"),
+            (revocations.asked_for > 0, "no ended session was asked for"),
+            (revocations.risen.is_empty(), "ended sessions were accepted"),
+            (is_in_time, "an answer took too long"),
+            (recovers, "it did not recover in time"),
+            (
+                sessions.at_stake >= AT_STAKE_LEAST,
+                "too few sessions were at stake",
+            ),
+        ]
+    }
+
+    fn keeps_the_promise(&self) -> Vec<Condition> {
+        let Verdict {
+            sessions, updates, ..
+        } = &self.verdict;
+        let least = sessions.at_stake * EXPOSED_PERCENT_LEAST;
+        let is_exposed = (
+            sessions.exposed * 100 >= least,
+            "too few sessions were used across it",
+        );
+        match self.promise {
+            Promise::Nothing => vec![
+                is_exposed,
                 (sessions.lost.is_empty(), "sessions were lost"),
                 (updates.lost == 0, "updates were lost"),
                 (updates.stale == 0, "answers knew less than earlier ones"),
-            ]);
+            ],
+            Promise::LastWrites => vec![
+                is_exposed,
+                (self.lost_of_old == 0, "sessions from long before were lost"),
+                (
+                    usize::try_from(updates.lost).is_ok_and(|lost| lost <= self.last_updates),
+                    "more than the last updates were lost",
+                ),
+            ],
+            Promise::Everything => vec![(
+                sessions.lost.len() * 100 >= least,
+                "not everything was removed",
+            )],
         }
-        if self.promise != Promise::Everything {
-            conditions.push((is_exposed, "too few sessions were used across it"));
-        }
+    }
+
+    /// Whether the fault was one for those who asked.
+    fn felt(&self, cell: Cell) -> Vec<Condition> {
+        let is_refused = (self.failures.unavailable > 0, "nothing was refused");
         match cell.fault {
             Fault::Slow => {
                 let refused = self.failures.unavailable * 100;
-                let is_of_use = refused <= requests.all * SLOW_REFUSED_PERCENT_MAX;
-                conditions.push((is_of_use, "a slow store was of no use"));
+                let is_of_use = refused <= self.verdict.requests.all * SLOW_REFUSED_PERCENT_MAX;
+                vec![
+                    (is_of_use, "a slow store was of no use"),
+                    (self.failures.slowest >= SLOW_LEAST, "nothing was slow"),
+                ]
             }
-            Fault::Full => {
-                conditions.push((self.logouts_meanwhile > 0, "nobody could log out"));
-                conditions.push((self.failures.unavailable > 0, "nothing was refused"));
-            }
-            Fault::Killed | Fault::Paused if cell.store != Store::Sqlite => {
-                conditions.push((self.failures.unavailable > 0, "nothing was refused"));
-            }
-            Fault::Flush => {
-                conditions.push((!sessions.lost.is_empty(), "nothing was removed"));
-            }
-            _ => {}
+            Fault::Full => vec![
+                (self.logouts_meanwhile > 0, "nobody could log out"),
+                is_refused,
+            ],
+            Fault::Killed | Fault::Paused if cell.store != Store::Sqlite => vec![is_refused],
+            Fault::HalfOpen | Fault::BlackHole => vec![is_refused],
+            _ => Vec::new(),
         }
-        short_of(&conditions)
     }
 
     /// A request that waits in a node that stands still takes as much longer.
@@ -213,10 +268,12 @@ impl fmt::Display for Found {
         }
         write!(
             f,
-            "{} of {} sessions exposed, {} lost; {} updates: {} lost, {} doubled, {} stale; \
+            "{} sessions, {} at stake, {} exposed, {} lost; \
+             {} updates: {} lost, {} doubled, {} stale; \
              {} ended: {} risen; {}",
-            sessions.exposed,
             sessions.begun,
+            sessions.at_stake,
+            sessions.exposed,
             sessions.lost.len(),
             updates.acknowledged,
             updates.lost,

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::ask::{Access, field_of};
 use super::group::{Group, Role, role, wait_until};
 use super::node::Node;
-use crate::server::deployment::{Deployment, Url};
+use crate::server::deployment::{Deployment, Doors, Url};
 use crate::server::place::Place;
 use crate::server::program;
 use crate::server::setup::Setup;
@@ -16,6 +16,9 @@ use crate::server::setup::Setup;
 const PRIMARIES: usize = 3;
 
 const SLOTS: usize = 16_384;
+
+/// The port that nodes tell each other at, counted from the one of clients.
+const BUS: u16 = 10_000;
 
 /// The first nodes are the primaries at the start; later any may be.
 #[derive(Debug)]
@@ -50,6 +53,7 @@ impl Cluster {
             "cluster-allow-replica-migration no",
         ];
         lines.extend(ours.map(str::to_owned));
+        lines.push(format!("cluster-announce-ip {}", super::ADDRESS));
         lines.extend(super::own_lines(setup));
         let mut nodes = Vec::new();
         for number in 0..PRIMARIES * (1 + replicas) {
@@ -137,6 +141,18 @@ impl Cluster {
         Ok(())
     }
 
+    /// Whether every node calls all by their names.
+    async fn is_named(&self) -> Result<(), Error> {
+        let names = self.group.nodes.iter().map(Node::name);
+        let names: Vec<_> = names.map(|name| format!("{name}@")).collect();
+        for node in self.group.awake() {
+            let known = node.ask(&["CLUSTER", "NODES"]).await?;
+            let is_known = names.iter().all(|name| known.contains(name));
+            ensure!(is_known, "{} does not know all names", node.address());
+        }
+        Ok(())
+    }
+
     async fn a_primary(&self) -> Result<SocketAddr, Error> {
         let primaries = self.group.primaries().await?;
         primaries.first().copied().context("there is no primary")
@@ -163,6 +179,20 @@ impl Deployment for Cluster {
 
     fn addresses(&self) -> Vec<SocketAddr> {
         self.group.addresses()
+    }
+
+    /// Clients go through the doors, and so do replicas to their primaries. The nodes go on to
+    /// tell each other directly who serves what.
+    async fn announce(&mut self, doors: &Doors) -> Result<(), Error> {
+        for node in &mut self.group.nodes {
+            let (own, door) = (node.address().port(), doors.of(node.address())?);
+            let settings = [
+                ("cluster-announce-bus-port", (own + BUS).to_string()),
+                ("cluster-announce-port", door.port().to_string()),
+            ];
+            node.rename(door, &settings).await?;
+        }
+        wait_until(|| self.is_named()).await
     }
 
     fn pids(&self) -> Vec<u32> {

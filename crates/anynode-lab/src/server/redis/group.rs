@@ -52,7 +52,7 @@ impl Group {
     /// When there is none.
     pub(super) fn at(&self, address: SocketAddr) -> Result<&Node, Error> {
         let mut nodes = self.nodes.iter();
-        let node = nodes.find(|node| node.address() == address);
+        let node = nodes.find(|node| node.is_at(address));
         node.with_context(|| format!("none of its servers is at {address}"))
     }
 
@@ -62,7 +62,7 @@ impl Group {
     /// When there is none.
     pub(super) fn at_mut(&mut self, address: SocketAddr) -> Result<&mut Node, Error> {
         let mut nodes = self.nodes.iter_mut();
-        let node = nodes.find(|node| node.address() == address);
+        let node = nodes.find(|node| node.is_at(address));
         node.with_context(|| format!("none of its servers is at {address}"))
     }
 

@@ -24,6 +24,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub(super) struct Node {
     address: SocketAddr,
+    /// What others are to call it, where that is not its own address.
+    announced: Option<SocketAddr>,
     access: Access,
     order: Order,
     conf: PathBuf,
@@ -57,6 +59,7 @@ impl Node {
         let port = port::free()?;
         let mut node = Self {
             address: SocketAddr::from(([127, 0, 0, 1], port)),
+            announced: None,
             access,
             order: order(name, program, directory),
             conf: directory.join("conf"),
@@ -119,6 +122,33 @@ impl Node {
 
     pub(super) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What others call it.
+    pub(super) fn name(&self) -> SocketAddr {
+        self.announced.unwrap_or(self.address)
+    }
+
+    /// Whether it is called so, or has this address.
+    pub(super) fn is_at(&self, address: SocketAddr) -> bool {
+        self.address == address || self.announced == Some(address)
+    }
+
+    /// Gives it another name than its address, by these settings, now and after each launch.
+    ///
+    /// # Errors
+    /// When it does not take a setting.
+    pub(super) async fn rename(
+        &mut self,
+        name: SocketAddr,
+        settings: &[(&str, String)],
+    ) -> Result<(), Error> {
+        for (setting, value) in settings {
+            self.ask(&["CONFIG", "SET", setting, value]).await?;
+            self.configure(&format!("{setting} {value}"))?;
+        }
+        self.announced = Some(name);
+        Ok(())
     }
 
     pub(super) fn pid(&self) -> Option<u32> {

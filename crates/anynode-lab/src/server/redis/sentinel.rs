@@ -8,12 +8,23 @@ use async_trait::async_trait;
 use super::ask::{Access, field_of};
 use super::group::{Group, Role, role, wait_until};
 use super::node::Node;
-use crate::server::deployment::{Deployment, Url};
+use crate::server::deployment::{Deployment, Doors, Url};
 use crate::server::place::Place;
 use crate::server::program;
 use crate::server::setup::Setup;
 
 const SENTINELS: usize = 3;
+
+/// How many of them have to find the primary gone.
+const QUORUM: usize = SENTINELS / 2 + 1;
+
+/// What they are told of the primary.
+const OPTIONS: [(&str, &str); 3] = [
+    // Twice a round trip of a slow network, which is no reason to fail over.
+    ("down-after-milliseconds", "1000"),
+    ("failover-timeout", "3000"),
+    ("parallel-syncs", "2"),
+];
 
 /// With two, a primary that took over has one left, without which it would refuse writes.
 const REPLICAS: usize = 2;
@@ -44,7 +55,7 @@ impl Sentinel {
             sentinels: Vec::new(),
             _place: place,
         };
-        let primary = sentinel.group.nodes[0].address();
+        let primary = sentinel.group.nodes[0].name();
         wait_until(|| sentinel.is_followed(primary)).await?;
         sentinel.watch(primary).await?;
         wait_until(|| sentinel.whole()).await?;
@@ -54,12 +65,13 @@ impl Sentinel {
     async fn watch(&mut self, primary: SocketAddr) -> Result<(), Error> {
         let program = program::script("redis-sentinel", "redis")?;
         let (ip, port) = (primary.ip(), primary.port());
-        let lines = [
-            format!("sentinel monitor {NAME} {ip} {port} {}", SENTINELS / 2 + 1),
-            format!("sentinel down-after-milliseconds {NAME} 500"),
-            format!("sentinel failover-timeout {NAME} 3000"),
-            format!("sentinel parallel-syncs {NAME} 2"),
+        let mut lines = vec![
+            format!("bind-source-addr {}", super::SOURCE),
+            format!("sentinel announce-ip {}", super::ADDRESS),
+            format!("sentinel monitor {NAME} {ip} {port} {QUORUM}"),
         ];
+        let options = OPTIONS.iter();
+        lines.extend(options.map(|(option, value)| format!("sentinel {option} {NAME} {value}")));
         for number in 0..SENTINELS {
             let name = format!("sentinel-{number}");
             let directory = self._place.make(&name)?;
@@ -119,6 +131,19 @@ impl Sentinel {
     }
 }
 
+/// Lets a sentinel forget all that it knows and watch over this primary.
+async fn watch_anew(sentinel: &Node, ip: &str, port: &str) -> Result<(), Error> {
+    sentinel.ask(&["SENTINEL", "REMOVE", NAME]).await?;
+    let quorum = QUORUM.to_string();
+    let monitor = ["SENTINEL", "MONITOR", NAME, ip, port, &quorum];
+    sentinel.ask(&monitor).await?;
+    for (option, value) in OPTIONS {
+        let set = ["SENTINEL", "SET", NAME, option, value];
+        sentinel.ask(&set).await?;
+    }
+    Ok(())
+}
+
 async fn start_nodes(place: &Place, setup: &Setup) -> Result<Vec<Node>, Error> {
     let program = program::script("redis-server", "redis")?;
     let plain = Setup {
@@ -130,8 +155,11 @@ async fn start_nodes(place: &Place, setup: &Setup) -> Result<Vec<Node>, Error> {
         "min-replicas-to-write 1",
         "min-replicas-max-lag 2",
         "repl-ping-replica-period 1",
+        // A replica whose connection died without a word is back while its primary still waits.
+        "repl-timeout 3",
     ];
     lines.extend(ours.map(str::to_owned));
+    lines.push(format!("replica-announce-ip {}", super::ADDRESS));
     lines.extend(super::own_lines(setup));
     let mut nodes: Vec<Node> = Vec::new();
     for number in 0..=setup.replicas.unwrap_or(REPLICAS) {
@@ -165,6 +193,31 @@ impl Deployment for Sentinel {
         self.group.addresses()
     }
 
+    fn entrances(&self) -> Vec<SocketAddr> {
+        let sentinels = self.sentinels.iter().map(Node::address);
+        self.addresses().into_iter().chain(sentinels).collect()
+    }
+
+    /// Replicas tell their names when they begin to follow, and sentinels learn them there, so
+    /// both begin anew.
+    async fn announce(&mut self, doors: &Doors) -> Result<(), Error> {
+        let primary = self.primary().await?;
+        for node in &mut self.group.nodes {
+            let door = doors.of(node.address())?;
+            let settings = [("replica-announce-port", door.port().to_string())];
+            node.rename(door, &settings).await?;
+        }
+        let name = self.group.at(primary)?.name();
+        let (ip, port) = (name.ip().to_string(), name.port().to_string());
+        for node in self.group.nodes.iter().filter(|node| node.name() != name) {
+            node.ask(&["REPLICAOF", &ip, &port]).await?;
+        }
+        for sentinel in &self.sentinels {
+            watch_anew(sentinel, &ip, &port).await?;
+        }
+        wait_until(|| self.whole()).await
+    }
+
     fn pids(&self) -> Vec<u32> {
         let sentinels = self.sentinels.iter().filter_map(Node::pid);
         self.group.pids().chain(sentinels).collect()
@@ -180,7 +233,7 @@ impl Deployment for Sentinel {
         let primary = self.primary().await?;
         for node in &mut self.group.nodes {
             // A sentinel would tell it as well, after eight seconds.
-            if !node.is_running() && node.address() != primary {
+            if !node.is_running() && !node.is_at(primary) {
                 node.configure(&replica_of(primary))?;
             }
             node.launch().await?;
