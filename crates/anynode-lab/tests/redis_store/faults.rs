@@ -2,8 +2,8 @@
 
 use anynode_core::{ErrorKind, Replace};
 use anynode_lab::{
-    fault::{Act, Fault, Proxy, Which},
-    server::{Kind, Persistence, Server, Setup},
+    fault::{Act, Fault, Proxy, Way, Which},
+    server::{Kind, Persistence, Server, Setup, Whom},
 };
 
 use super::*;
@@ -213,5 +213,29 @@ async fn a_primary_that_became_a_replica_is_left() {
     let draft = next(&live, 2);
     while let Err(error) = store.replace(&live.record.version, &draft).await {
         assert!(now() < end, "{error:?}");
+    }
+}
+
+/// On a network where each round trip takes 500 ms, finding the primary takes longer than a call
+/// may: it goes on meanwhile, for the calls that follow.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_is_found_on_a_slow_network_as_well() {
+    for kind in [Kind::RedisSentinel, Kind::RedisCluster] {
+        let mut server = Server::start(kind).await.unwrap();
+        let proxies = server.go_behind_proxies(1, Whom::Everybody).await.unwrap();
+        let store = anynode::store::open(&server.url()).await.unwrap();
+        let live = created(&*store, &draft(1, 1)).await;
+        let delay = Fault::Delay {
+            way: Way::Both,
+            by: Duration::from_millis(250),
+            jitter: Duration::ZERO,
+        };
+        for fault in [Fault::Reset, delay] {
+            proxies.iter().for_each(|proxy| proxy.set(fault.clone()));
+        }
+        let end = now() + PATIENCE;
+        while let Err(error) = store.load(&live.record.handle).await {
+            assert!(now() < end, "{kind}: {error:?}");
+        }
     }
 }

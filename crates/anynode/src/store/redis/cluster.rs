@@ -12,6 +12,7 @@ use tokio::{sync::Mutex, time::timeout};
 
 use super::{
     fault::{Fault, Place, Refusal},
+    first::first,
     keys::Slot,
     link::{Link, Setup},
     reply::Items,
@@ -24,7 +25,7 @@ pub(super) struct Cluster {
     seeds: Vec<Address>,
     setup: Arc<Setup>,
     map: RwLock<Map>,
-    refreshing: Mutex<()>,
+    refreshing: Arc<Mutex<()>>,
 }
 
 #[derive(Default)]
@@ -53,8 +54,8 @@ struct Range {
     primary: Address,
 }
 
-/// How long one node may take to tell the map.
-const NODE_MAX: Duration = Duration::from_millis(500);
+/// How long one node may take to tell the map: two round trips, of a slow network as well.
+const NODE_MAX: Duration = Duration::from_secs(2);
 
 const NO_CLUSTER: Fault =
     Fault::Config("the server is not part of a cluster; use redis: or redis+sentinel:");
@@ -67,12 +68,16 @@ impl Cluster {
             seeds,
             setup,
             map: RwLock::default(),
-            refreshing: Mutex::default(),
+            refreshing: Arc::default(),
         }
     }
 
     /// The primary of a slot.
-    pub(super) async fn primary(&self, slot: Slot, until: Duration) -> Result<Arc<Link>, Fault> {
+    pub(super) async fn primary(
+        self: &Arc<Self>,
+        slot: Slot,
+        until: Duration,
+    ) -> Result<Arc<Link>, Fault> {
         self.refresh(until).await?;
         let map = self.map();
         let link = map.slots.get(usize::from(slot.0)).cloned().flatten();
@@ -80,7 +85,10 @@ impl Cluster {
     }
 
     /// Every primary that has slots.
-    pub(super) async fn primaries(&self, until: Duration) -> Result<Vec<Arc<Link>>, Fault> {
+    pub(super) async fn primaries(
+        self: &Arc<Self>,
+        until: Duration,
+    ) -> Result<Vec<Arc<Link>>, Fault> {
         self.refresh(until).await?;
         let map = self.map();
         let mut primaries: Vec<Arc<Link>> = Vec::new();
@@ -115,27 +123,29 @@ impl Cluster {
         self.map_mut().state = State::Stale;
     }
 
-    async fn refresh(&self, until: Duration) -> Result<(), Fault> {
+    async fn refresh(self: &Arc<Self>, until: Duration) -> Result<(), Fault> {
         if self.map().state == State::Fresh {
             return Ok(());
         }
-        let left = until.saturating_sub(boot_time());
+        let left = || until.saturating_sub(boot_time());
         let late = |_| Fault::Late { sent: false };
-        let _alone = timeout(left, self.refreshing.lock()).await.map_err(late)?;
+        let refreshing = self.refreshing.clone().lock_owned();
+        let alone = timeout(left(), refreshing).await.map_err(late)?;
         if self.map().state == State::Fresh {
             return Ok(());
         }
-        let mut last = Fault::Late { sent: false };
-        for address in self.candidates() {
-            if boot_time() >= until {
-                break;
-            }
-            match self.learn(&address, until).await {
-                Ok(()) => return Ok(()),
-                Err(fault) => last = fault,
-            }
-        }
-        Err(last)
+        // It goes on when this caller's time is up, for those who come later.
+        let this = self.clone();
+        let refreshing = tokio::spawn(async move {
+            let _alone = alone;
+            let questions = this.candidates().into_iter().map(|address| {
+                let this = this.clone();
+                async move { this.ask(address).await }
+            });
+            this.learn(first(questions).await?)
+        });
+        let refreshed = timeout(left(), refreshing).await.map_err(late)?;
+        refreshed.unwrap_or(Err(Fault::Late { sent: false }))
     }
 
     /// Whom to ask for the map: who knows better, then the others from a random one on, so that
@@ -150,20 +160,24 @@ impl Cluster {
         map.hint.take().into_iter().chain(others).collect()
     }
 
-    async fn learn(&self, address: &Address, until: Duration) -> Result<(), Fault> {
+    /// The map as one node tells it.
+    async fn ask(&self, address: Address) -> Result<(Vec<Range>, Vec<Address>), Fault> {
         let node = self.link(&mut self.map_mut(), address.clone())?;
         let mut question = redis::cmd("CLUSTER");
         question.arg("SLOTS");
-        let limit = until.min(boot_time() + NODE_MAX);
-        let answer = match node.send(&question, limit).await {
+        let answer = match node.send(&question, boot_time() + NODE_MAX).await {
             Ok(answer) => answer,
             Err(Fault::Stopped(_)) => return Err(NO_CLUSTER),
             Err(fault) => return Err(fault),
         };
-        let (ranges, nodes) = read_slots(answer, address)?;
-        if ranges.is_empty() {
+        let told = read_slots(answer, &address)?;
+        if told.0.is_empty() {
             return Err(Fault::Refused(Refusal::ClusterDown));
         }
+        Ok(told)
+    }
+
+    fn learn(&self, (ranges, nodes): (Vec<Range>, Vec<Address>)) -> Result<(), Fault> {
         let mut map = self.map_mut();
         let mut slots = vec![None; usize::from(Slot::COUNT)];
         for range in ranges {

@@ -16,6 +16,7 @@ mod channel;
 mod cluster;
 mod fault;
 mod fence;
+mod first;
 mod inspect;
 mod keys;
 mod library;

@@ -11,7 +11,8 @@ use tokio::{sync::Mutex, time::timeout};
 
 use super::{
     fault::{Fault, Refusal},
-    link::{Connection, Link, Setup},
+    first::first,
+    link::{CONNECT_MAX, Link, Setup},
     reply,
 };
 use crate::{clock::boot_time, store::net::Address};
@@ -22,11 +23,12 @@ pub(super) struct Sentinel {
     name: String,
     setup: Arc<Setup>,
     current: RwLock<Option<Arc<Link>>>,
-    resolving: Mutex<()>,
+    resolving: Arc<Mutex<()>>,
 }
 
-/// How long one sentinel may take to answer.
-const SENTINEL_MAX: Duration = Duration::from_millis(500);
+/// How long one sentinel and the primary that it names may take to answer: four round trips,
+/// of a slow network as well.
+const SENTINEL_MAX: Duration = Duration::from_secs(3);
 
 // === impl Sentinel ===
 
@@ -37,36 +39,31 @@ impl Sentinel {
             name,
             setup,
             current: RwLock::default(),
-            resolving: Mutex::default(),
+            resolving: Arc::default(),
         }
     }
 
     /// The primary: found out by one task, however many wait for it.
-    pub(super) async fn primary(&self, until: Duration) -> Result<Arc<Link>, Fault> {
+    pub(super) async fn primary(self: &Arc<Self>, until: Duration) -> Result<Arc<Link>, Fault> {
         if let Some(link) = self.known() {
             return Ok(link);
         }
-        let left = until.saturating_sub(boot_time());
+        let left = || until.saturating_sub(boot_time());
         let late = |_| Fault::Late { sent: false };
-        let _alone = timeout(left, self.resolving.lock()).await.map_err(late)?;
+        let resolving = self.resolving.clone().lock_owned();
+        let alone = timeout(left(), resolving).await.map_err(late)?;
         if let Some(link) = self.known() {
             return Ok(link);
         }
-        let mut last = Fault::Late { sent: false };
-        for sentinel in &self.sentinels {
-            if boot_time() >= until {
-                break;
-            }
-            match self.ask(sentinel, until).await {
-                Ok(link) => {
-                    let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-                    *current = Some(link.clone());
-                    return Ok(link);
-                }
-                Err(fault) => last = fault,
-            }
-        }
-        Err(last)
+        // It goes on when this caller's time is up: asking a sentinel and the primary that it
+        // names are round trips enough for a slow network to use up the time of each caller.
+        let this = self.clone();
+        let resolving = tokio::spawn(async move {
+            let _alone = alone;
+            this.resolve().await
+        });
+        let resolved = timeout(left(), resolving).await.map_err(late)?;
+        resolved.unwrap_or(Err(Fault::Late { sent: false }))
     }
 
     /// Finds out anew at the next call, because this one may no longer be the primary.
@@ -77,16 +74,25 @@ impl Sentinel {
         }
     }
 
-    async fn ask(&self, sentinel: &Address, until: Duration) -> Result<Arc<Link>, Fault> {
-        let limit = until.min(boot_time() + SENTINEL_MAX);
-        let connection = self.connect(sentinel, limit).await?;
-        let mut question = redis::cmd("SENTINEL");
-        question.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.name);
-        let answer = connection.send(&question, limit).await?;
-        if answer == redis::Value::Nil {
-            return Err(Fault::Config("the sentinels know no primary of this name"));
-        }
-        let mut answer = reply::Items::of(answer)?;
+    async fn resolve(self: &Arc<Self>) -> Result<Arc<Link>, Fault> {
+        let questions = self.sentinels.clone().into_iter().map(|sentinel| {
+            let this = self.clone();
+            async move { this.ask(&sentinel).await }
+        });
+        let link = first(questions).await?;
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Some(link.clone());
+        Ok(link)
+    }
+
+    async fn ask(&self, sentinel: &Address) -> Result<Arc<Link>, Fault> {
+        let until = boot_time() + SENTINEL_MAX;
+        let mut answer = match self.name_at(sentinel, until).await? {
+            redis::Value::Nil => {
+                return Err(Fault::Config("the sentinels know no primary of this name"));
+            }
+            answer => reply::Items::of(answer)?,
+        };
         let host = answer.text()?;
         let port = u16::try_from(answer.number()?)
             .map_err(|_| Fault::Corrupt("the port that a sentinel names"))?;
@@ -103,27 +109,20 @@ impl Sentinel {
         }
     }
 
-    /// Sentinels mostly want no password, and refuse one when they have none.
-    async fn connect(&self, sentinel: &Address, until: Duration) -> Result<Connection, Fault> {
-        let config = AsyncConnectionConfig::new;
-        let limit = until.saturating_sub(boot_time());
-        let anonymous = self.setup.anonymous();
-        let connection = anonymous.connect(sentinel, config(), limit).await;
-        let known = match connection {
-            Ok(connection) => {
-                let ping = connection.send(&redis::cmd("PING"), until).await;
-                match ping {
-                    Err(Fault::Refused(Refusal::NotKnown)) => None,
-                    Err(fault) => return Err(fault),
-                    Ok(_) => Some(connection),
-                }
-            }
-            Err(Fault::Refused(Refusal::NotKnown)) => None,
-            Err(fault) => return Err(fault),
+    /// What a sentinel says of the name. Sentinels mostly want no password, and refuse one when
+    /// they have none.
+    async fn name_at(&self, sentinel: &Address, until: Duration) -> Result<redis::Value, Fault> {
+        let mut question = redis::cmd("SENTINEL");
+        question.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.name);
+        let asked = async |setup: &Setup| {
+            let limit = until.saturating_sub(boot_time()).min(CONNECT_MAX);
+            let config = AsyncConnectionConfig::new();
+            let connection = setup.connect(sentinel, config, limit).await?;
+            connection.send(&question, until).await
         };
-        match known {
-            Some(connection) => Ok(connection),
-            None => self.setup.connect(sentinel, config(), limit).await,
+        match asked(&self.setup.anonymous()).await {
+            Err(Fault::Refused(Refusal::NotKnown)) => asked(&self.setup).await,
+            answer => answer,
         }
     }
 

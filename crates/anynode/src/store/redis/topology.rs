@@ -17,9 +17,9 @@ pub(super) enum Topology {
     /// One server has everything.
     Single(Arc<Link>),
     /// One server has everything, and which one changes.
-    Sentinel(Sentinel),
+    Sentinel(Arc<Sentinel>),
     /// Several have a part each.
-    Cluster(Cluster),
+    Cluster(Arc<Cluster>),
 }
 
 /// What is answered when a server names another that may not be reached in plain text.
@@ -35,9 +35,9 @@ impl Topology {
         match target.servers.clone() {
             Named::Single(address) => Self::Single(Arc::new(Link::new(address, setup))),
             Named::Sentinel(sentinels, name) => {
-                Self::Sentinel(Sentinel::new(sentinels, name, setup))
+                Self::Sentinel(Arc::new(Sentinel::new(sentinels, name, setup)))
             }
-            Named::Cluster(seeds) => Self::Cluster(Cluster::new(seeds, setup)),
+            Named::Cluster(seeds) => Self::Cluster(Arc::new(Cluster::new(seeds, setup))),
         }
     }
 
