@@ -19,4 +19,12 @@ pub(super) const LAB: &[Plant] = &[
         checks: &["no_update_is_lost_or_doubled_when_nodes_are_killed"],
         hang: Hang::Survives,
     },
+    Plant {
+        name: "postgres_write_is_told_before_it_is_kept",
+        bug: "a write is acknowledged before the server has it on disk, and lost when that is killed",
+        package: "anynode-lab",
+        target: &["--test", "faults"],
+        checks: &["servers_that_are_killed_cut_off_and_garbled_pass"],
+        hang: Hang::Survives,
+    },
 ];

@@ -99,6 +99,9 @@ impl Dialler {
         if let Some(password) = &self.place.password {
             config.password(password);
         }
+        if cfg!(planted = "postgres_write_is_told_before_it_is_kept") {
+            config.options("-c synchronous_commit=off");
+        }
         let link = match security {
             Security::PlainOnThisMachine | Security::PlainAnywhere => {
                 config.ssl_mode(SslMode::Disable);
