@@ -16,7 +16,7 @@ use crate::workspace::{Workspace, cargo};
 const SHIPPED: &str = "as.shipped";
 
 /// What a program is built with to have any bug of those in what runs on servers.
-const ON_SERVERS: &str = "on_servers";
+pub(crate) const ON_SERVERS: &str = "on_servers";
 
 /// Where planted code is built: a target directory of its own, so that no planted program ever
 /// lies where a shipped one is looked for.

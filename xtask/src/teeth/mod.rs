@@ -15,6 +15,7 @@ use crate::Outcome;
 use crate::bring;
 use crate::clock::Stopwatch;
 use crate::workspace::{Extent, Workspace};
+pub(crate) use build::ON_SERVERS;
 use build::Workshop;
 use checks::{Ending, Verdict};
 use kinds::Kinds;

@@ -2,8 +2,15 @@
 
 use std::env;
 
-/// The name of a bug, what stands in the text, and what then stands in its place.
-pub(super) type Bug = (&'static str, &'static str, &'static str);
+/// A bug in a text.
+pub(super) struct Bug {
+    /// Its name.
+    pub(super) planted: &'static str,
+    /// What stands in the text.
+    pub(super) good: &'static str,
+    /// What then stands in its place.
+    pub(super) bad: &'static str,
+}
 
 /// The text as this program sends it.
 ///
@@ -14,8 +21,6 @@ pub(super) fn planted(text: &str, bugs: &[Bug]) -> String {
         return text.to_owned();
     }
     let name = env::var("ANYNODE_PLANTED").unwrap_or_default();
-    let planted = bugs.iter().filter(|bug| bug.0 == name);
-    planted.fold(text.to_owned(), |text, (_, good, bad)| {
-        text.replace(good, bad)
-    })
+    let planted = bugs.iter().filter(|bug| bug.planted == name);
+    planted.fold(text.to_owned(), |text, bug| text.replace(bug.good, bug.bad))
 }

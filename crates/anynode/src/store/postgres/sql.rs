@@ -11,26 +11,26 @@ pub(super) struct Sql(HashMap<&'static str, String>);
 
 /// What may be planted into the statements.
 const BUGS: &[Bug] = &[
-    (
-        "postgres_replace_ignores_the_version",
-        " AND r.counter = $17 AND r.write = $18 AND ",
-        " AND coalesce(r.counter, $17) > 0 AND coalesce(r.write, $18) IS NOT NULL AND ",
-    ),
-    (
-        "postgres_epoch_counts_from_zero",
-        "greatest(1, c.now * 1000)",
-        "1",
-    ),
-    (
-        "postgres_touch_goes_back",
-        " AND least(c.now - t.age + r.idle_timeout, r.deadline) > r.idle_deadline",
-        "",
-    ),
-    (
-        "postgres_sweep_forgets_epoch_deaths",
-        " OR (due.good AND due.idle_deadline <= c.now)",
-        " OR due.idle_deadline <= c.now",
-    ),
+    Bug {
+        planted: "postgres_replace_ignores_the_version",
+        good: " AND r.counter = $17 AND r.write = $18 AND ",
+        bad: " AND coalesce(r.counter, $17) > 0 AND coalesce(r.write, $18) IS NOT NULL AND ",
+    },
+    Bug {
+        planted: "postgres_epoch_counts_from_zero",
+        good: "greatest(1, c.now * 1000)",
+        bad: "1",
+    },
+    Bug {
+        planted: "postgres_touch_goes_back",
+        good: " AND least(c.now - t.age + r.idle_timeout, r.deadline) > r.idle_deadline",
+        bad: "",
+    },
+    Bug {
+        planted: "postgres_sweep_forgets_epoch_deaths",
+        good: " OR (due.good AND due.idle_deadline <= c.now)",
+        bad: " OR due.idle_deadline <= c.now",
+    },
 ];
 
 // === impl Sql ===
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn every_bug_has_a_place() {
-        for (_, good, _) in BUGS {
+        for Bug { good, .. } in BUGS {
             let has = |it: &&Statement| it.text.contains(good);
             assert!(statement::ALL.into_iter().any(|it| has(&it)), "{good}");
         }

@@ -66,7 +66,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_that_fails_or_is_silent_does_not_keep_others_from_answering() {
-        for before in [fails, is_silent] {
+        for before in [fails as fn() -> Question, is_silent] {
             let answer = first([before(), before(), answers(3), answers(4)]).await;
             assert_eq!(answer.ok(), Some(3));
         }
@@ -74,11 +74,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_slow_answer_counts_where_no_other_is_good() {
-        let slow = Box::pin(async {
+        let slow: Question = Box::pin(async {
             tokio::time::sleep(PATIENCE * 2).await;
             Ok(1)
         });
-        assert_eq!(first([slow as Question, fails()]).await.ok(), Some(1));
+        assert_eq!(first([slow, fails()]).await.ok(), Some(1));
     }
 
     #[tokio::test]

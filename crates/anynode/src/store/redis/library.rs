@@ -30,53 +30,53 @@ pub(super) const WHEN_FULL: [&str; 13] = [
 
 /// What may be planted into the functions.
 const BUGS: &[Bug] = &[
-    (
-        "redis_revoke_only_deletes",
-        "if until_ms > now then",
-        "if false then",
-    ),
-    (
-        "redis_revocation_is_not_told",
-        "redis.call('SET', name, '', 'PX', 1000)",
-        "",
-    ),
-    (
-        "redis_replace_ignores_the_version",
-        "if head.version ~= write.base then",
-        "if false then",
-    ),
-    (
-        "redis_touch_revives",
-        "local head = idle > now\n      and read_head",
-        "local head = read_head",
-    ),
-    (
-        "redis_touch_is_told",
-        "redis.call('ZADD', keys[1], 'XX', whole(later), handle)",
-        "redis.call('ZADD', keys[1], 'XX', whole(later), handle)
+    Bug {
+        planted: "redis_revoke_only_deletes",
+        good: "if until_ms > now then",
+        bad: "if false then",
+    },
+    Bug {
+        planted: "redis_revocation_is_not_told",
+        good: "redis.call('SET', name, '', 'PX', 1000)",
+        bad: "",
+    },
+    Bug {
+        planted: "redis_replace_ignores_the_version",
+        good: "if head.version ~= write.base then",
+        bad: "if false then",
+    },
+    Bug {
+        planted: "redis_touch_revives",
+        good: "local head = idle > now\n      and read_head",
+        bad: "local head = read_head",
+    },
+    Bug {
+        planted: "redis_touch_is_told",
+        good: "redis.call('ZADD', keys[1], 'XX', whole(later), handle)",
+        bad: "redis.call('ZADD', keys[1], 'XX', whole(later), handle)
          redis.call('PEXPIREAT', args[1] .. ':k:s:{' .. args[2] .. '}:' .. text_of(handle),
            whole(head.deadline))",
-    ),
-    (
-        "redis_epoch_counts_from_zero",
-        "math.max(before + 1, clock_micros())",
-        "before + 1",
-    ),
-    (
-        "redis_sweep_forgets_epoch_deaths",
-        "if head.user ~= '' and not admits(entry, handle, head.stamp) then",
-        "if false then",
-    ),
-    (
-        "redis_replica_answers_load",
-        "register('load', load, FULL)",
-        "register('load', load, { 'allow-oom', 'no-writes' })",
-    ),
-    (
-        "redis_revoke_needs_memory",
-        "register('revoke', revoke, FULL)",
-        "register('revoke', revoke, {})",
-    ),
+    },
+    Bug {
+        planted: "redis_epoch_counts_from_zero",
+        good: "math.max(before + 1, clock_micros())",
+        bad: "before + 1",
+    },
+    Bug {
+        planted: "redis_sweep_forgets_epoch_deaths",
+        good: "if head.user ~= '' and not admits(entry, handle, head.stamp) then",
+        bad: "if false then",
+    },
+    Bug {
+        planted: "redis_replica_answers_load",
+        good: "register('load', load, FULL)",
+        bad: "register('load', load, { 'allow-oom', 'no-writes' })",
+    },
+    Bug {
+        planted: "redis_revoke_needs_memory",
+        good: "register('revoke', revoke, FULL)",
+        bad: "register('revoke', revoke, {})",
+    },
 ];
 
 /// Gives a server the functions. One that got them meanwhile has them, and that is as good.
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn every_bug_has_a_place() {
-        for (_, good, _) in BUGS {
+        for Bug { good, .. } in BUGS {
             assert_eq!(CODE.matches(good).count(), 1, "{good}");
         }
     }
