@@ -5,6 +5,7 @@ mod bring;
 mod clock;
 mod help;
 mod licences;
+mod model;
 mod packages;
 mod teeth;
 mod test;
@@ -59,6 +60,12 @@ const COMMANDS: &[Command] = &[
         parameters: "NAME",
         summary: "measure what things cost",
         run: bench::run,
+    },
+    Command {
+        name: "model",
+        parameters: "",
+        summary: "explore the near cache's protocol further than the tests do",
+        run: model::run,
     },
     Command {
         name: "bring",
