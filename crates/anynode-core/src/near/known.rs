@@ -23,7 +23,7 @@ impl Known {
     /// Whether the record was known to be revoked.
     pub fn refuses(&self, record: &Record) -> bool {
         let stamp = record.binding.as_ref().map(|binding| binding.stamp);
-        let outdates = |entry: UserEntry, stamp| !entry.admits(&record.handle, stamp);
+        let outdates = |entry: UserEntry, stamp| entry.outdates(&record.handle, stamp);
         self.is_revoked
             || self
                 .user
@@ -53,5 +53,8 @@ mod tests {
         record.binding = Some(Binding { user, stamp });
         assert!(Known::new(false, Some(entry)).refuses(&record));
         assert!(!Known::new(false, None).refuses(&record));
+        let stamp = entry.epoch.next(at);
+        record.binding = record.binding.map(|binding| Binding { stamp, ..binding });
+        assert!(!Known::new(false, Some(entry)).refuses(&record), "later");
     }
 }

@@ -214,7 +214,7 @@ impl Reassert {
             return false;
         };
         let kept = self.users.get(&binding.user);
-        kept.is_some_and(|kept| !kept.what.admits(&record.handle, binding.stamp))
+        kept.is_some_and(|kept| kept.what.outdates(&record.handle, binding.stamp))
     }
 
     fn all(&self, wanted: impl Fn(Debt) -> bool) -> Vec<Assertion> {

@@ -134,6 +134,15 @@ impl UserEntry {
             .is_some_and(|spared| spared.handle == *handle && stamp >= spared.from)
     }
 
+    /// Whether this entry, which need not be the latest, ends a session with this handle and
+    /// stamp.
+    ///
+    /// A later stamp was given under a later entry, after the revocation that this one tells of:
+    /// whoever knows only this one does not know enough to refuse it.
+    pub fn outdates(&self, handle: &Handle, stamp: Epoch) -> bool {
+        stamp <= self.epoch && !self.admits(handle, stamp)
+    }
+
     /// The entry after all sessions of the user but `spared` were revoked.
     ///
     /// Sparing a session that was spared before keeps its lower bound, because it may not
@@ -187,6 +196,15 @@ mod tests {
             .revoked(Some(A), NOW);
         assert!(twice.admits(&A, Epoch::ZERO));
         assert!(!twice.revoked(None, NOW).admits(&A, Epoch::ZERO));
+    }
+
+    #[test]
+    fn an_entry_says_nothing_of_a_stamp_that_is_later_than_it() {
+        let first = UserEntry::default().revoked(None, NOW);
+        let second = first.revoked(None, NOW);
+        assert!(second.outdates(&A, first.epoch));
+        assert!(!first.outdates(&A, first.epoch));
+        assert!(!first.outdates(&A, second.epoch));
     }
 
     #[test]

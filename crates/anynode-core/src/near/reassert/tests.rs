@@ -72,6 +72,10 @@ fn sessions_of_a_revoked_user_are_refused_but_the_spared_one_and_later_ones() {
     assert!(!memory.refuses_record(&bound(1, 5)));
     assert!(memory.refuses_record(&bound(2, 5)));
     assert!(!memory.refuses_record(&bound(2, 7)));
+    assert!(
+        !memory.refuses_record(&bound(2, 9)),
+        "after one not heard of"
+    );
 }
 
 #[test]
