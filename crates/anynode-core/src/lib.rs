@@ -14,7 +14,7 @@
 //! - [`UserEntry`]: how one write ends all sessions of a user;
 //! - [`expiry`]: idle and absolute deadlines, and which uses are worth reporting;
 //! - [`Store`]: the verbs of a store, and [`MemoryStore`], the model of all others;
-//! - [`near`]: which barriers have passed, and what was revoked;
+//! - [`near`]: which copies of sessions a node may trust and for how long, and what was revoked;
 //! - [`balance`]: which backend answers next, and what a failed connect changes;
 //! - `contract` (feature `contract`): the laws of a store as tests that run on any.
 

@@ -5,6 +5,7 @@
 mod gateway;
 mod lab;
 mod near;
+mod near_core;
 mod postgres;
 mod redis;
 pub(crate) mod store;
@@ -55,6 +56,7 @@ pub(crate) fn plants() -> impl Iterator<Item = &'static Plant> {
         .chain(gateway::GATEWAY)
         .chain(lab::LAB)
         .chain(near::NEAR)
+        .chain(near_core::NEAR_CORE)
         .chain(postgres::POSTGRES)
         .chain(redis::REDIS)
         .chain(store::STORE)

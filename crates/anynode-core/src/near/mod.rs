@@ -1,11 +1,40 @@
-//! What a node that keeps copies has to know: which barriers have passed, and what was revoked.
+//! What a node that keeps copies has to know: which barriers have passed, what was revoked, which
+//! copies may be trusted and for which request.
+//!
+//! Everything here is a function of what it is told and when: no I/O, no clock, no randomness.
+//! Read in this order:
+//!
+//! - [`Barriers`]: when a barrier over several primaries has passed;
+//! - [`Lease`]: until when what is known is complete, counted from when a barrier was sent;
+//! - [`Reassert`]: which revocations are remembered;
+//! - [`Feed`]: what one channel tells, in the order in which it may be believed;
+//! - [`Horizon`]: what all shards of a node read of that, without a lock;
+//! - [`Shard`]: which copies get in, and for which [`Ask`] one may be used;
+//! - [`Flights`]: who may share the answer of a load.
 
+mod ask;
 mod barrier;
+mod copies;
+mod feed;
+mod flight;
+mod horizon;
 mod known;
+mod lease;
+mod packed;
+mod rate;
 mod reassert;
+mod shard;
+mod varint;
 
 pub use self::{
+    ask::{Ask, Freshness, Hit, Look, Miss, Through, Why, through},
     barrier::{Barriers, Passed, Sign},
+    copies::Bounds,
+    feed::{Act, Condition, Feed, revoked},
+    flight::{FlightId, Flights, Role, Ticket},
+    horizon::{Horizon, StoreShard, Token},
     known::Known,
+    lease::Lease,
     reassert::{Assertion, Full, Reassert},
+    shard::{Answer, Fill, Limits, Shard},
 };

@@ -11,7 +11,7 @@ use std::{
 use super::Known;
 use crate::{
     session::{Handle, Record, UserEntry, UserId},
-    store::{Event, Tombstone},
+    store::{Event, Snapshot, Tombstone},
 };
 
 /// What a node has heard of revocations lately, its own and those of other nodes.
@@ -101,6 +101,25 @@ impl Reassert {
     /// [`Full`]: it is not remembered, and [`Reassert::is_complete`] says so for a window.
     pub fn heard(&mut self, assertion: Assertion, now: Duration) -> Result<(), Full> {
         self.keep(assertion, now + self.window, Debt::Settled, now)
+    }
+
+    /// Remembers for a window from now what a channel starts from: the tombstones, and the entries
+    /// of users whose sessions were revoked within the window before.
+    ///
+    /// Whoever was revoked earlier is refused by the store that the snapshot is of, and no
+    /// fail-over brings their sessions back.
+    ///
+    /// # Errors
+    /// [`Full`], as for [`Reassert::heard`]; what there was room for is remembered.
+    pub fn learn(&mut self, snapshot: &Snapshot, now: Duration) -> Result<(), Full> {
+        let recent = snapshot.now.back(self.window).as_micros();
+        let tombstones = snapshot.revoked.iter().copied().map(Assertion::Session);
+        let users = snapshot.users.iter();
+        let users = users.filter(|(_, entry)| entry.epoch.as_micros() >= recent);
+        let users = users.map(|(user, entry)| Assertion::User(user.clone(), *entry));
+        users
+            .chain(tombstones)
+            .try_for_each(|assertion| self.heard(assertion, now))
     }
 
     /// Remembers a revocation that was not acknowledged as it had to be, until it is settled or

@@ -1,0 +1,57 @@
+//! The planted bugs in the rules of the near cache.
+
+use super::{Hang, Plant};
+
+const fn plant(name: &'static str, bug: &'static str, checks: &'static [&'static str]) -> Plant {
+    Plant {
+        name,
+        bug,
+        package: "anynode-core",
+        target: &["--lib"],
+        checks,
+        hang: Hang::Survives,
+    }
+}
+
+pub(super) const NEAR_CORE: &[Plant] = &[
+    plant(
+        "no_generation_check",
+        "a load lands in the cache after the event that outdates it",
+        &["a_load_that_was_overtaken_by_an_event_does_not_get_in"],
+    ),
+    plant(
+        "lease_from_receive_time",
+        "a lease is counted from when the answer to its barrier came",
+        &["a_lease_counts_from_when_the_barrier_was_sent"],
+    ),
+    plant(
+        "no_flush_after_reconnect",
+        "copies from before a gap in the channel are trusted after it",
+        &["a_channel_that_is_opened_again_flushes_and_starts_over"],
+    ),
+    plant(
+        "own_write_before_its_acknowledgement",
+        "a write is shown to others before the store has taken it",
+        &["an_own_write_enters_only_after_it_was_acknowledged"],
+    ),
+    plant(
+        "one_lease_for_two_shards",
+        "a bound session is trusted without the lease of the shard that its user is on",
+        &["a_bound_session_needs_the_lease_of_its_users_shard_as_well"],
+    ),
+    plant(
+        "secret_mismatch_refused",
+        "a copy from before a login decides that the new secret is wrong",
+        &["a_secret_that_does_not_match_a_copy_is_a_miss_at_a_pace"],
+    ),
+    plant(
+        "join_any_load",
+        "a request is answered by a load that was sent before it came in, however long ago",
+        &["a_strict_request_joins_no_load_that_was_sent"],
+    ),
+    plant(
+        "copy_without_maximum_age",
+        "a copy stays for ever when the channel drops its event without a word",
+        &["no_copy_outlives_its_maximum_age_whatever_the_channel_says"],
+    ),
+];
