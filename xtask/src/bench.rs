@@ -30,6 +30,12 @@ const BENCHES: &[Bench] = &[
         summary: "what a session costs a request (5 minutes; a number of rounds may follow)",
     },
     Bench {
+        name: "near-trace",
+        package: "anynode-core",
+        tools: &[],
+        summary: "hit ratio of the near cache by what it evicts, beside moka and quick_cache (2 minutes)",
+    },
+    Bench {
         name: "sqlite",
         package: "anynode",
         tools: &[],
