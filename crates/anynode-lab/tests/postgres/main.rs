@@ -9,6 +9,7 @@ mod edits;
 mod fail_over;
 mod faults;
 mod full;
+mod logs;
 mod pooled;
 mod roles;
 mod scene;

@@ -22,7 +22,7 @@ use tokio_postgres::{
     types::{ToSql, Type},
 };
 
-use super::{sql::Sql, statement::Statement};
+use super::{hidden::Hidden, sql::Sql, statement::Statement};
 use crate::store::net::Address;
 
 /// A connection to the primary.
@@ -100,7 +100,9 @@ impl Link {
         let text = sql.of(statement);
         if self.is_pooled {
             let types = statement.types.iter().cloned();
-            let typed: Vec<(Value<'_>, Type)> = values.iter().copied().zip(types).collect();
+            let hidden: Vec<_> = values.iter().copied().map(Hidden).collect();
+            let hidden = hidden.iter().map(|value| value as Value<'_>);
+            let typed: Vec<(Value<'_>, Type)> = hidden.zip(types).collect();
             return self.client.query_typed(text, &typed).await;
         }
         let known = self.prepared().get(statement.name).cloned();
@@ -112,7 +114,9 @@ impl Link {
                 prepared
             }
         };
-        self.client.query(&prepared, values).await
+        let hidden: Vec<_> = values.iter().copied().map(Hidden).collect();
+        let hidden: Vec<_> = hidden.iter().map(|value| value as Value<'_>).collect();
+        self.client.query(&prepared, &hidden).await
     }
 
     /// Whether calls may still be made on it.

@@ -10,6 +10,7 @@ mod dial;
 mod fault;
 mod fence;
 mod fragment;
+mod hidden;
 mod hint;
 mod inspect;
 mod lane;
