@@ -3,7 +3,6 @@
 
 use std::{
     collections::BTreeSet,
-    str::FromStr,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -11,20 +10,13 @@ use std::{
 };
 
 use anynode_core::{Event, Handle, Store};
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::Client;
 
-use crate::scene::{Scene, bytea, draft, until_passed};
+use crate::scene::{Scene, bytea, connected, draft, until_passed};
 
 /// Writers at once, and how many transactions each of them makes.
 const WRITERS: u32 = 6;
 const TRANSACTIONS: u32 = 40;
-
-async fn connected(scene: &Scene) -> Client {
-    let config = Config::from_str(&scene.server.url()).unwrap();
-    let (client, connection) = config.connect(NoTls).await.unwrap();
-    tokio::spawn(connection);
-    client
-}
 
 /// Updates sessions in transactions that stay open for a while, and takes every third back.
 /// Answers what it committed.

@@ -11,5 +11,6 @@ mod faults;
 mod full;
 mod logs;
 mod pooled;
+mod races;
 mod roles;
 mod scene;

@@ -1,6 +1,6 @@
 //! What the tests start from: a server, a store on it, sessions, and a channel.
 
-use std::time::Duration;
+use std::{str::FromStr, time::Duration};
 
 use anynode::store::postgres::PostgresStore;
 use anynode_core::{
@@ -8,6 +8,8 @@ use anynode_core::{
     SecretHash, Store, UserId, Version, WriteId,
 };
 use anynode_lab::server::{self, Server, Setup};
+use tokio::time::sleep;
+use tokio_postgres::{Client, Config, NoTls};
 
 /// A server with the store of one schema in it.
 pub(crate) struct Scene {
@@ -35,6 +37,17 @@ impl Scene {
         let schema = self.url.rsplit_once("schema=").unwrap().1;
         let text = text.replace("{s}", schema);
         self.server.command(&[&text]).await.unwrap()
+    }
+
+    /// Waits until the server answers this question with yes.
+    pub(crate) async fn wait(&self, question: &str) {
+        for _ in 0..1_000 {
+            if self.sql(question).await == "t" {
+                return;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        panic!("in vain: {question}");
     }
 
     pub(crate) async fn created(&self, draft: &Draft) -> Live {
@@ -104,4 +117,60 @@ pub(crate) async fn until_passed(channel: &mut dyn Channel) -> Vec<Event> {
 pub(crate) fn bytea(handle: &Handle) -> String {
     let digits = handle.as_bytes().iter().map(|byte| format!("{byte:02x}"));
     format!("'\\x{}'", digits.collect::<String>())
+}
+
+/// Statements of one kind, held between the moment they look and the moment they lock: their
+/// clock waits for a lock that the test has.
+pub(crate) struct Held {
+    holder: Client,
+    url: String,
+}
+
+impl Held {
+    /// Holds the statements whose text is like this, of the stores that are opened from here.
+    pub(crate) async fn of(scene: &Scene, text: &str) -> Self {
+        scene
+            .sql(&format!(
+                "CREATE SCHEMA held; GRANT USAGE ON SCHEMA held TO PUBLIC; \
+                 CREATE FUNCTION held.clock_timestamp() RETURNS timestamptz LANGUAGE plpgsql AS \
+                 $$ BEGIN IF current_query() LIKE '{text}' THEN \
+                 PERFORM pg_advisory_xact_lock_shared(7); END IF; \
+                 RETURN pg_catalog.clock_timestamp(); END $$; \
+                 ALTER ROLE anynode SET search_path = held, pg_catalog"
+            ))
+            .await;
+        let holder = connected(scene).await;
+        holder
+            .batch_execute("SELECT pg_advisory_lock(7)")
+            .await
+            .unwrap();
+        let url = scene.url.clone();
+        Self { holder, url }
+    }
+
+    /// A store whose statements are held.
+    pub(crate) async fn store(&self) -> PostgresStore {
+        let options = PostgresStore::options().with_deadline(Duration::from_secs(20));
+        options.open(&self.url).await.unwrap()
+    }
+
+    /// Waits until a statement is held.
+    pub(crate) async fn wait(&self, scene: &Scene) {
+        let waiting = "SELECT count(*) = 1 FROM pg_locks \
+                       WHERE locktype = 'advisory' AND NOT granted";
+        scene.wait(waiting).await;
+    }
+
+    pub(crate) async fn release(&self) {
+        let unlock = "SELECT pg_advisory_unlock(7)";
+        self.holder.batch_execute(unlock).await.unwrap();
+    }
+}
+
+/// A connection to the server beside those of the store.
+pub(crate) async fn connected(scene: &Scene) -> Client {
+    let config = Config::from_str(&scene.server.url()).unwrap();
+    let (client, connection) = config.connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
 }

@@ -63,6 +63,16 @@ macro_rules! stamp_is_good {
     };
 }
 
+/// Whether the stamp of `r`, which was read when it was locked, was good when that was done. The
+/// entry is as it was when the statement began, and epochs only grow: a stamp of a later one is
+/// of somebody who logged in since, and only a stamp of an earlier one is surely dead.
+macro_rules! stamp_was_good {
+    () => {
+        "(r.user_id IS NULL OR r.stamp >= coalesce(u.epoch, 0) \
+         OR coalesce(r.handle = u.spared AND r.stamp >= u.spared_from, false))"
+    };
+}
+
 /// Whether `r` is a live record: `expiry::ended`.
 macro_rules! is_alive {
     ($now:literal) => {
@@ -73,6 +83,20 @@ macro_rules! is_alive {
             $now,
             " AND ",
             stamp_is_good!()
+        )
+    };
+}
+
+/// As [`is_alive!`], of a record that was read when it was locked.
+macro_rules! was_alive {
+    ($now:literal) => {
+        concat!(
+            "r.cause IS NULL AND r.deadline > ",
+            $now,
+            " AND r.idle_deadline > ",
+            $now,
+            " AND ",
+            stamp_was_good!()
         )
     };
 }
@@ -138,7 +162,7 @@ macro_rules! bury {
             "), deadline = CASE WHEN r.cause IS NULL THEN r.deadline ELSE ",
             $renewed,
             " END, ended = (SELECT ",
-            is_alive!("c.now"),
+            was_alive!("c.now"),
             " FROM c ",
             entry!("c.now"),
             "), ",
@@ -170,5 +194,5 @@ macro_rules! types_of_draft {
 
 pub(super) use {
     bury, clock, clock_of_draft, columns, durable_clock, emptied, entry, entry_of_draft, is_alive,
-    moment, prolonged, room, seen, stamp_is_good, types_of_draft,
+    moment, prolonged, room, seen, stamp_is_good, stamp_was_good, types_of_draft, was_alive,
 };

@@ -3,7 +3,10 @@
 //!
 //! All run under READ COMMITTED, where a statement reads by the snapshot it began with, and a
 //! row that another transaction changed meanwhile is waited for, read again and judged again
-//! (`EvalPlanQual`); what it is joined with is not read again. That this is enough:
+//! (`EvalPlanQual`); what it is joined with is not read again. So the entry of another user may
+//! stand beside a record that was bound anew, and whoever ends a session judges what it locked
+//! by the entries of its snapshot in a way that errs to life only (`stamp_was_good`). That this
+//! is enough:
 //!
 //! - One row stands for a handle, live or dead, so its unique index decides between `create`
 //!   and `revoke` (L1, L4): whichever comes second meets the row of the first, seen by its
@@ -30,7 +33,8 @@ use tokio_postgres::types::Type;
 use super::{
     fragment::{
         bury, clock, clock_of_draft, columns, durable_clock, emptied, entry, entry_of_draft,
-        is_alive, moment, prolonged, room, stamp_is_good, types_of_draft,
+        is_alive, moment, prolonged, room, stamp_is_good, stamp_was_good, types_of_draft,
+        was_alive,
     },
     upkeep,
 };

@@ -103,6 +103,10 @@ pub(super) static NODES: Statement = Statement {
 /// stamp that is good again), and files anew what was in use. Answers how many it looked at and
 /// how many were dead.
 ///
+/// The records are locked first, and what was locked is judged. Its user may have logged in
+/// after the snapshot was taken, which then has an older entry or none: a stamp that is neither
+/// good nor of an earlier epoch than the entry's is left alone until its idle deadline.
+///
 /// Here and below, what somebody holds a lock on is passed over: it is in use, or another node
 /// sweeps it. So sweeps wait for nobody, and nobody waits for one that waits.
 pub(super) static EXPIRED: Statement = Statement {
@@ -110,20 +114,23 @@ pub(super) static EXPIRED: Statement = Statement {
     text: concat!(
         "WITH ",
         clock!(),
-        ", due AS MATERIALIZED (SELECT r.handle, r.deadline, r.idle_deadline, ",
-        stamp_is_good!(),
-        " AS good FROM {s}.record r ",
-        entry!("(SELECT now FROM c)"),
-        " WHERE r.cause IS NULL AND r.sweep_at <= (SELECT now FROM c) \
+        ", found AS MATERIALIZED (SELECT r.handle, r.deadline, r.idle_deadline, r.user_id, r.stamp \
+         FROM {s}.record r WHERE r.cause IS NULL AND r.sweep_at <= (SELECT now FROM c) \
          ORDER BY r.sweep_at LIMIT $1 FOR UPDATE OF r SKIP LOCKED), \
-         removed AS (DELETE FROM {s}.record r USING c, due WHERE r.handle = due.handle \
+         due AS MATERIALIZED (SELECT r.handle, r.deadline, r.idle_deadline, ",
+        stamp_is_good!(),
+        " AS good, NOT ",
+        stamp_is_good!(),
+        " AND coalesce(r.stamp < u.epoch, false) AS outdated FROM found r ",
+        entry!("(SELECT now FROM c)"),
+        "), removed AS (DELETE FROM {s}.record r USING c, due WHERE r.handle = due.handle \
          AND (due.deadline <= c.now OR (due.good AND due.idle_deadline <= c.now)) RETURNING 1), \
          buried AS (UPDATE {s}.record r SET cause = 7, ended = false, ",
         emptied!(),
         " FROM c, due WHERE r.handle = due.handle AND due.deadline > c.now AND NOT due.good \
-         RETURNING 1), \
+         AND (due.outdated OR due.idle_deadline <= c.now) RETURNING 1), \
          filed AS (UPDATE {s}.record r SET sweep_at = due.idle_deadline FROM c, due \
-         WHERE r.handle = due.handle AND due.good AND due.deadline > c.now \
+         WHERE r.handle = due.handle AND NOT due.outdated AND due.deadline > c.now \
          AND due.idle_deadline > c.now) \
          SELECT (SELECT count(*) FROM due), \
          (SELECT count(*) FROM removed) + (SELECT count(*) FROM buried)"
