@@ -1,17 +1,20 @@
 //! Where records live: the verbs of a store, and what each may answer.
 
+mod authority;
 mod channel;
 mod error;
 mod facts;
 mod fence;
 mod memory;
 mod rules;
+mod standbys;
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
 pub use self::{
+    authority::{Authority, Belief},
     channel::{
         BarrierId, Channel, ChannelKind, Event, InvalidNodeId, NodeEntry, NodeId, Snapshot,
         Tombstone,
@@ -21,6 +24,7 @@ pub use self::{
     fence::{Asked, Continued, Disk, Fence, History, Loss},
     memory::MemoryStore,
     rules::{Kept, replace},
+    standbys::Standbys,
 };
 use crate::{
     session::{Cause, Draft, Handle, Live, Record, Touch, UserEntry, UserId, Version},
@@ -57,6 +61,11 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     ///
     /// Counts as a use of the session. Stamps a bound record with its user's current epoch,
     /// read within the write (L6). Never inserts: what is not alive is [`Replace::Gone`].
+    ///
+    /// A record that is bound to another user than before is judged by the entry of the user
+    /// before as it stood at some moment of the write. So a revocation of that user which was
+    /// acknowledged before the write began has ended it; one that overlaps the write may come
+    /// after it in effect, and a read between the two may still find the session ended.
     ///
     /// # Errors
     /// `TooLarge` before any I/O, `Unavailable`, or `Indeterminate` when it may have happened;

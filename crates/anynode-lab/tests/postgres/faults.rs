@@ -6,6 +6,7 @@ use anynode::store::postgres::PostgresStore;
 use anynode_core::{Cause, ErrorKind, Page, Revoke, Store, expiry::Touch};
 use tokio::time::sleep;
 
+use crate::meter::Meter;
 use crate::scene::{Scene, draft, next, until_passed, user};
 
 /// The deadline of a call, and what a busy machine may add to it.
@@ -156,4 +157,38 @@ async fn no_error_tells_who_or_where() {
     let error = PostgresStore::open(&scene.url).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
     assert!(!format!("{error:?} {:?}", scene.store).contains(password));
+}
+
+/// Somebody ended connections while the server wrote: the answers of new ones passed each other,
+/// and one that was older was taken for that of a server which had lost something.
+#[tokio::test]
+async fn connections_that_are_ended_are_no_fail_over() {
+    let meter = Meter::default();
+    let _guard = meter.install();
+    let scene = Scene::open().await;
+    let mut channel = scene.watch().await;
+    let ending = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+                  WHERE usename = 'anynode'";
+    let mut ended = 0;
+    for round in 0..60 {
+        let writes = (0..24).map(|number| {
+            let store = scene.store.clone();
+            let draft = draft(round * 24 + number);
+            tokio::spawn(async move {
+                let _ = store.create(&draft).await;
+                let _ = store.load(&draft.handle).await;
+                let _ = store
+                    .revoke(&Revoke::session(draft.handle, Cause::User))
+                    .await;
+            })
+        });
+        let writes: Vec<_> = writes.collect();
+        ended += scene.sql(ending).await.parse::<u32>().unwrap();
+        let _ = channel.barrier().await;
+        for write in writes {
+            write.await.unwrap();
+        }
+    }
+    assert!(ended > 60, "{ended}");
+    assert_eq!(meter.possible_losses(), 0);
 }

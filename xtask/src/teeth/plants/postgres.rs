@@ -12,6 +12,14 @@ pub(super) const POSTGRES: &[Plant] = &[
         hang: Hang::Survives,
     },
     Plant {
+        name: "deposed_is_believed",
+        bug: "a primary that proved once that it is one is believed for ever",
+        package: "anynode-lab",
+        target: &["--test", "postgres"],
+        checks: &["a_deposed_primary_is_not_believed"],
+        hang: Hang::Survives,
+    },
+    Plant {
         name: "reserve_stays",
         bug: "a revocation that meets a full disk leaves the reserve where it is",
         package: "anynode-lab",

@@ -104,6 +104,7 @@ impl PostgresChannel {
 
     async fn beat(&mut self) -> Result<Timestamp, Fault> {
         let link = self.link().await?;
+        let asked = boot_time();
         let (warnings, node) = (link.warnings(), self.node.clone());
         let cursor = self.cursor.as_ref().map(|cursor| cursor.snapshot.clone());
         let values: [Value<'_>; 3] = [&cursor, &limit(), &node.as_str()];
@@ -113,7 +114,7 @@ impl PostgresChannel {
             self.lose();
             return Err(Fault::Alone);
         }
-        let at = self.take(&rows)?;
+        let at = self.take(&rows, asked)?;
         self.sure = self.cursor.clone();
         Ok(at)
     }
@@ -123,8 +124,9 @@ impl PostgresChannel {
         let link = self.link().await?;
         let cursor = self.cursor.as_ref().map(|cursor| cursor.snapshot.clone());
         let values: [Value<'_>; 2] = [&cursor, &limit()];
+        let asked = boot_time();
         let rows = self.ask(&link, &upkeep::POLL, &values).await?;
-        self.take(&rows)?;
+        self.take(&rows, asked)?;
         Ok(())
     }
 
@@ -172,8 +174,8 @@ impl PostgresChannel {
     }
 
     /// Takes the answer of a poll, all of it or nothing, and tells its time.
-    fn take(&mut self, rows: &[Row]) -> Result<Timestamp, Fault> {
-        let taken = self.events(rows);
+    fn take(&mut self, rows: &[Row], asked: Duration) -> Result<Timestamp, Fault> {
+        let taken = self.events(rows, asked);
         let (cursor, seen, events) = match taken {
             Ok(taken) => taken,
             Err(fault) => {
@@ -190,23 +192,23 @@ impl PostgresChannel {
         Ok(at)
     }
 
-    fn events(&self, rows: &[Row]) -> Result<(Cursor, Seen, Vec<Event>), Fault> {
+    fn events(&self, rows: &[Row], asked: Duration) -> Result<(Cursor, Seen, Vec<Event>), Fault> {
         let first = rows.first().ok_or(Fault::Corrupt("horizon"))?;
         let seen = Seen::read(first, 2)?;
         let cursor = Cursor {
             at: row::time(first, 0, "now")?,
             snapshot: row::value::<&str>(first, 1, "snapshot")?.to_owned(),
         };
-        let removed_until = row::time(first, 8, "removed_until")?;
+        let removed_until = row::time(first, 9, "removed_until")?;
         let is_swept = |cursor: &Cursor| cursor.at <= removed_until + SNAPSHOT_SKEW;
         let is_behind = self.cursor.as_ref().is_some_and(is_swept);
-        if is_behind || self.is_another(&seen) || rows.len() > CHANGES_MAX {
+        if self.is_another(&seen, asked)? || is_behind || rows.len() > CHANGES_MAX {
             return Ok((cursor, seen, vec![Event::Flush]));
         }
         let mut events = Vec::with_capacity(rows.len());
         for row in rows {
-            if let Some(kind) = row::value(row, 9, "kind")? {
-                events.push(event(kind, row, 10)?);
+            if let Some(kind) = row::value(row, 10, "kind")? {
+                events.push(event(kind, row, 11)?);
             }
         }
         Ok((cursor, seen, events))
@@ -214,10 +216,10 @@ impl PostgresChannel {
 
     /// Whether this is another server than the last time, or the same started anew, to which
     /// the numbers of transactions in the cursor mean nothing.
-    fn is_another(&self, now: &Seen) -> bool {
-        self.store.dialler.note(now);
+    fn is_another(&self, now: &Seen, asked: Duration) -> Result<bool, Fault> {
+        self.store.dialler.note(now, asked)?;
         let before = self.seen.as_ref();
-        before.is_some_and(|before| before.judge(now) != Loss::Same)
+        Ok(before.is_some_and(|before| before.judge(now) != Loss::Same))
     }
 
     /// Waits until there may be changes. Where the caller stops waiting, the next call goes on.
@@ -245,6 +247,9 @@ impl Channel for PostgresChannel {
     }
 
     async fn snapshot(&mut self) -> Result<Snapshot> {
+        if let Err(fault) = self.store.prove().await {
+            return told("watch", Act::Read, Err(fault));
+        }
         let answer = match self.link().await {
             Ok(link) => self.ask(&link, &upkeep::SNAPSHOT, &[]).await,
             Err(fault) => Err(fault),

@@ -22,12 +22,16 @@ pub(super) enum Fault {
     Standby,
     /// The reserve is not there, and only revocations may take what room there is.
     Full,
+    /// The server calls itself the primary, and another that was promoted since is known.
+    Deposed,
     /// The deadline passed before anything was sent.
     Busy,
     /// The deadline passed before the answer came.
     Late,
     /// The server went on before the standbys that it has to wait for had the write.
     Alone,
+    /// The standbys of the server do not acknowledge what they have to: it may be no primary.
+    Unproved,
     /// A row holds what no anynode wrote; this is the column.
     Corrupt(&'static str),
     /// The store is not set up for this.
@@ -55,7 +59,7 @@ impl Fault {
     /// Whether the connection is of no more use.
     pub(super) fn ends_the_link(&self) -> bool {
         match self {
-            Self::Broken(_) | Self::Ended(_) | Self::Standby | Self::Late => true,
+            Self::Broken(_) | Self::Ended(_) | Self::Standby | Self::Deposed | Self::Late => true,
             Self::Refused(code) => {
                 is_stale_plan(code) || *code == SqlState::READ_ONLY_SQL_TRANSACTION
             }
@@ -107,10 +111,17 @@ impl Fault {
                 .with_source(Reported(code.code().to_owned())),
             Self::Standby => error.with_detail("the server is a standby, and no primary answers"),
             Self::Full => error.with_detail(meaning(&SqlState::DISK_FULL)),
+            Self::Deposed => error.with_detail(
+                "the server was the primary before another was promoted, which does not answer",
+            ),
             Self::Busy => error.with_detail("no connection was free before the deadline"),
             Self::Late => error.with_detail("the server did not answer before the deadline"),
             Self::Alone => error.with_detail(
                 "the server has the write, and the standbys it has to wait for may not",
+            ),
+            Self::Unproved => error.with_detail(
+                "the standbys that the server has to wait for do not acknowledge it, so another \
+                 may be the primary by now",
             ),
             Self::Corrupt(column) => error.with_detail(format!("unreadable column {column}")),
             Self::Config(detail) => error.with_detail(detail.clone()),

@@ -3,10 +3,24 @@
 /// What a server says of itself: see `fence::Seen`.
 macro_rules! seen {
     () => {
-        "pg_is_in_recovery(), (SELECT system_identifier FROM pg_control_system()), \
-         CASE WHEN NOT pg_is_in_recovery() THEN pg_walfile_name(pg_current_wal_insert_lsn()) END, \
-         CASE WHEN NOT pg_is_in_recovery() THEN (pg_current_wal_insert_lsn() - '0/0')::bigint END, \
-         pg_postmaster_start_time()::text, current_setting('synchronous_standby_names') <> ''"
+        concat!(
+            "pg_is_in_recovery(), (SELECT system_identifier FROM pg_control_system()), \
+         CASE WHEN NOT pg_is_in_recovery() THEN pg_walfile_name(pg_current_wal_flush_lsn()) END, \
+         CASE WHEN NOT pg_is_in_recovery() THEN (pg_current_wal_flush_lsn() - '0/0')::bigint END, \
+         pg_postmaster_start_time()::text, ",
+            standbys!()
+        )
+    };
+}
+
+/// What a server says of its standbys: whom a commit waits for, and how many there are, those
+/// among them for whom a slot is kept. Who reads changes out of the log has a slot that says so.
+macro_rules! standbys {
+    () => {
+        "current_setting('synchronous_standby_names'), \
+         greatest((SELECT count(*) FROM pg_stat_get_wal_senders()) - (SELECT count(*) \
+         FROM pg_replication_slots WHERE slot_type = 'logical' AND active), 0) \
+         + (SELECT count(*) FROM pg_replication_slots WHERE slot_type = 'physical' AND NOT active)"
     };
 }
 
@@ -35,12 +49,14 @@ macro_rules! clock {
 /// the server is told to wait for, whatever is usual there; and what that is worth.
 macro_rules! durable_clock {
     () => {
-        "c AS MATERIALIZED (SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint \
+        concat!(
+            "c AS MATERIALIZED (SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint \
          AS now, CASE WHEN current_setting('synchronous_commit') IN ('on', 'remote_apply') \
          THEN 'on' ELSE set_config('synchronous_commit', 'on', true) END AS committed, \
-         current_setting('fsync') = 'on' AS on_disk, \
-         current_setting('synchronous_standby_names') <> '' AS waits, \
-         EXISTS (SELECT 1 FROM pg_stat_get_wal_senders()) AS copied)"
+         current_setting('fsync') = 'on' AS on_disk, s.awaited, s.standbys FROM (SELECT ",
+            standbys!(),
+            ") AS s (awaited, standbys))"
+        )
     };
 }
 
@@ -194,5 +210,6 @@ macro_rules! types_of_draft {
 
 pub(super) use {
     bury, clock, clock_of_draft, columns, durable_clock, emptied, entry, entry_of_draft, is_alive,
-    moment, prolonged, room, seen, stamp_is_good, stamp_was_good, types_of_draft, was_alive,
+    moment, prolonged, room, seen, stamp_is_good, stamp_was_good, standbys, types_of_draft,
+    was_alive,
 };

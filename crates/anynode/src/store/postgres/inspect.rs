@@ -1,13 +1,18 @@
 //! What the server is and what it can promise: the raw material of `anynode doctor`.
 
-use anynode_core::{ClockKind, Deposed, Facts, Note, Verdict};
+use std::sync::Arc;
+
+use anynode_core::{
+    ClockKind, Deposed, Facts, Note, Verdict,
+    store::{Authority, Standbys},
+};
 use tokio_postgres::Row;
 
 use super::{
     Inner, NAME,
     fault::{Act, Fault},
-    row, upkeep,
-    write::judge,
+    fence, row, upkeep,
+    write::disk,
 };
 use crate::store::net::Security;
 
@@ -15,29 +20,28 @@ use crate::store::net::Security;
 const VERSION_MIN: i32 = 130_000;
 
 /// Looks at everything that a role without special rights may see.
-pub(super) async fn inspect(inner: &Inner) -> Result<Facts, Fault> {
+pub(super) async fn inspect(inner: &Arc<Inner>) -> Result<Facts, Fault> {
     let rows = inner.reads.call(Act::Read, &upkeep::FACTS, &[]).await?;
     let row = rows.first().ok_or(Fault::Corrupt("facts"))?;
-    let (on_disk, waits): (bool, bool) = (flag(row, 2)?, flag(row, 5)?);
-    let standbys: i64 = row::value(row, 6, "standbys")?;
+    let on_disk = flag(row, 2)?;
+    let standbys = inner.dialler.hear(fence::standbys(row, 5)?);
+    let deposed = standbys.deposed(Authority::LASTS_ELSEWHERE);
     let version: &str = row::value(row, 0, "server_version")?;
     Ok(Facts {
         store: NAME,
         version: version.to_owned(),
         clock: ClockKind::Store,
-        durability: judge(on_disk, waits, standbys > 0),
-        deposed: match (waits, standbys) {
-            (true, _) | (false, 0) => Deposed::Never,
-            (false, _) => Deposed::Unbounded,
-        },
+        durability: standbys.durability(disk(on_disk)),
+        deposed,
         notes: vec![
             version_note(row)?,
             transport(&inner.dialler.place.security),
-            authentication(inner.dialler.place.password.is_some()),
+            authentication(inner).await?,
             role(flag(row, 8)?),
             persistence(on_disk, flag(row, 3)?),
             commits(row::value(row, 4, "synchronous_commit")?),
-            replication(waits, standbys),
+            replication(standbys),
+            deposed_note(deposed),
             autovacuum(flag(row, 7)?),
             isolation(row::value(row, 9, "default_transaction_isolation")?),
             full_disk(flag(row, 10)?),
@@ -87,15 +91,45 @@ fn transport(security: &Security) -> Note {
     note("transport", found, verdict)
 }
 
-fn authentication(has_password: bool) -> Note {
-    if has_password {
-        return note("authentication", "a password", Verdict::Safe);
-    }
-    let verdict = Verdict::Unsafe {
-        why: "the server let this user in without one, as it would anybody who reaches its port",
-        change: "give the user a password, and say scram-sha-256 in pg_hba.conf",
+/// Knocks with a wrong password, where the URL has one.
+async fn authentication(inner: &Inner) -> Result<Note, Fault> {
+    let change = "give the user a password, and say scram-sha-256 in pg_hba.conf";
+    let has_password = inner.dialler.place.password.is_some();
+    let knocked = match has_password {
+        true => {
+            inner
+                .dialler
+                .believes_anybody(&inner.reads.host().await?)
+                .await
+        }
+        false => Ok(true),
     };
-    note("authentication", "no password in the URL", verdict)
+    let (found, verdict) = match (knocked, has_password) {
+        (Ok(false), _) => ("a password", Verdict::Safe),
+        (Ok(true), true) => (
+            "any password will do",
+            Verdict::Unsafe {
+                why: "the server asks for none, so that whoever reaches its port is any user",
+                change,
+            },
+        ),
+        (Ok(true), false) => (
+            "no password in the URL",
+            Verdict::Unsafe {
+                why: "the server let this user in without one, as it would anybody who reaches \
+                      its port",
+                change,
+            },
+        ),
+        (Err(_), _) => (
+            "not told: the server did not answer whether a wrong password would do",
+            Verdict::Caution {
+                why: "a server that trusts everybody answers with any password",
+                change: "look into pg_hba.conf, or ask again",
+            },
+        ),
+    };
+    Ok(note("authentication", found, verdict))
 }
 
 fn role(is_superuser: bool) -> Note {
@@ -146,30 +180,63 @@ fn commits(setting: &str) -> Note {
     note("synchronous commit", found, verdict)
 }
 
-fn replication(waits: bool, standbys: i64) -> Note {
-    let (found, verdict) = match (waits, standbys) {
-        (false, 0) => ("a single server".to_owned(), Verdict::Safe),
-        (true, 0) => (
+fn replication(standbys: Standbys) -> Note {
+    let Standbys { awaited, known } = standbys;
+    let (found, verdict) = match (awaited, known) {
+        (0, 0) => (
+            "a single server: no standby is connected, and no slot is kept for one".to_owned(),
+            Verdict::Safe,
+        ),
+        (_, 0) => (
             "standbys that commits wait for, and none is connected".to_owned(),
             Verdict::Unsafe {
-                why: "no revocation and no heartbeat is acknowledged",
+                why: "no revocation and no heartbeat is acknowledged, and no session answered",
                 change: "start a standby, or take it out of synchronous_standby_names",
             },
         ),
-        (true, count) => (
-            format!("{count} standbys, and revocations wait for those that are synchronous"),
+        (0, _) => (
+            format!("{known} standbys that nothing waits for"),
+            Verdict::Caution {
+                why: "a fail-over may lose acknowledged revocations (it is noticed and raised)",
+                change: "set synchronous_standby_names",
+            },
+        ),
+        _ if standbys.all_have_all() => (
+            format!("{known} standbys, and revocations wait for all of them"),
             Verdict::Safe,
         ),
-        (false, count) => (
-            format!("{count} standbys that nothing waits for"),
+        _ => (
+            format!("{known} standbys, and revocations wait for {awaited} of them"),
             Verdict::Caution {
-                why: "a fail-over may lose acknowledged revocations (it is noticed and raised), \
-                      and a primary that was deposed answers for as long as it is reached",
-                change: "set synchronous_standby_names",
+                why: "one that nobody waited for may lack acknowledged revocations when it is \
+                      promoted (it is noticed and raised)",
+                change: "promote none but those that are named in synchronous_standby_names, or \
+                         have commits wait for all of them",
             },
         ),
     };
     note("replication", found, verdict)
+}
+
+/// What a primary can do that was deposed and goes on.
+fn deposed_note(deposed: Deposed) -> Note {
+    let (found, verdict) = match deposed {
+        Deposed::Never => ("nobody takes its place".to_owned(), Verdict::Safe),
+        Deposed::Within(limit) => (
+            format!("is believed for at most {} ms", limit.as_millis()),
+            Verdict::Safe,
+        ),
+        Deposed::Unbounded => (
+            "is believed for as long as it is reached".to_owned(),
+            Verdict::Unsafe {
+                why: "a standby can be promoted whom no commit waits for, while nodes that reach \
+                      the server before it go on to accept what was revoked since",
+                change: "let whatever promotes a standby stop the old server first (fencing), or \
+                         have commits wait for all standbys: synchronous_standby_names = 'N (*)'",
+            },
+        ),
+    };
+    note("deposed primary", found, verdict)
 }
 
 fn autovacuum(on: bool) -> Note {

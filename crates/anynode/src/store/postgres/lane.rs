@@ -15,7 +15,7 @@ use super::{
     sql::Sql,
     statement::Statement,
 };
-use crate::clock::boot_time;
+use crate::{clock::boot_time, store::net::Address};
 
 /// Connections that stand for each other.
 ///
@@ -121,6 +121,11 @@ impl Lane {
     /// Whether a pooler is between.
     pub(super) async fn is_pooled(self: &Arc<Self>) -> Result<bool, Fault> {
         Ok(self.link().await?.is_pooled)
+    }
+
+    /// The server that is asked.
+    pub(super) async fn host(self: &Arc<Self>) -> Result<Address, Fault> {
+        Ok(self.link().await?.host.clone())
     }
 
     /// The connection with the fewest calls under way. Makes one if there is none; if all are

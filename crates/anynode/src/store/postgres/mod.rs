@@ -2,9 +2,10 @@
 //!
 //! Read in this order: `version_1.sql` and `schema` for what is kept, `statement` and `upkeep`
 //! for what is done with it, `write`, `read` and `sweep` for the verbs, `lane`, `link`, `dial`
-//! and `pooled` for how the server is reached, `channel` and `fence` for how nodes hear of it,
-//! `fault` and `reserve` for when it goes wrong.
+//! and `pooled` for how the server is reached, `authority` and `fence` for whom to believe,
+//! `channel` for how nodes hear of it, `fault` and `reserve` for when it goes wrong.
 
+mod authority;
 mod channel;
 mod dial;
 mod fault;
@@ -38,6 +39,7 @@ use tokio_postgres::Row;
 
 pub use self::options::PostgresOptions;
 use self::{
+    authority::Authority,
     channel::PostgresChannel,
     dial::Dialler,
     fault::{Act, Fault},
@@ -83,6 +85,7 @@ struct Inner {
     writes: Arc<Lane>,
     revocations: Arc<Lane>,
     reserve: Reserve,
+    authority: Authority,
     hints: Hints,
 }
 
@@ -135,7 +138,7 @@ impl PostgresStore {
         let lane = |links_max| Lane::new(sql.clone(), dialler.clone(), links_max);
         let told = |fault: Fault| fault.error("open", Act::Read);
         let link = dialler.dial().await.map_err(told)?;
-        schema::open(&link, &dialler.place, options.missing).await?;
+        schema::open(&link, &dialler, options.missing).await?;
         let revocations = lane(1);
         revocations.adopt(link);
         Ok(Self {
@@ -145,6 +148,7 @@ impl PostgresStore {
                 writes: lane(options.connections_max),
                 revocations,
                 reserve: Reserve::default(),
+                authority: Authority::new(lane(1)),
                 sql,
                 dialler,
                 hints: Hints::default(),
@@ -269,7 +273,8 @@ impl Store for PostgresStore {
 
     async fn load(&self, handle: &Handle) -> Result<Option<Live>> {
         let inner = &self.inner;
-        told("load", Act::Read, read::load(&inner.reads, handle).await)
+        let answer = read::load(inner, &inner.reads, handle).await;
+        told("load", Act::Read, answer)
     }
 
     async fn replace(&self, base: &Version, draft: &Draft) -> Result<Replace> {

@@ -7,32 +7,41 @@ use anynode_core::{Handle, Item, Listing, Live, NodeEntry, NodeId, Page, UserId}
 use super::{
     Inner, NODE_SILENCE_MAX,
     fault::{Act, Fault},
+    fence::awaited,
     lane::Lane,
     link::Value,
     row, statement, upkeep,
 };
 
 /// The record, while it is alive (L2).
-pub(super) async fn load(lane: &Arc<Lane>, handle: &Handle) -> Result<Option<Live>, Fault> {
+pub(super) async fn load(
+    inner: &Arc<Inner>,
+    lane: &Arc<Lane>,
+    handle: &Handle,
+) -> Result<Option<Live>, Fault> {
     let handle = &handle.as_bytes()[..];
-    let rows = lane.call(Act::Read, &statement::LOAD, &[&handle]).await?;
+    let rows = inner.read(lane, &statement::LOAD, &[&handle]).await?;
     let Some(row) = rows.first() else {
         return Ok(None);
     };
+    let names = row::value(row, 22, "synchronous_standby_names")?;
+    let was_proved = inner.dialler.awaits_standbys();
+    inner.dialler.hear_awaited(awaited(names));
+    if !was_proved {
+        // Perhaps it was not known that another may take the server's place.
+        inner.prove().await?;
+    }
     let (now, kept) = row::kept(row)?;
     Ok(kept.is_alive(now).then(|| kept.live(now)))
 }
 
 /// The live sessions of a user (L7).
-pub(super) async fn list(inner: &Inner, user: &UserId, page: &Page) -> Result<Listing, Fault> {
+pub(super) async fn list(inner: &Arc<Inner>, user: &UserId, page: &Page) -> Result<Listing, Fault> {
     let (user, after) = (user.as_str().as_bytes(), after(page.after.as_ref()));
     // One more, which tells whether there is another page.
     let limit = i64::try_from(page.limit() + 1).unwrap_or(i64::MAX);
     let values: [Value<'_>; 3] = [&user, &after, &limit];
-    let rows = inner
-        .reads
-        .call(Act::Read, &statement::LIST, &values)
-        .await?;
+    let rows = inner.read(&inner.reads, &statement::LIST, &values).await?;
     let mut sessions = Vec::with_capacity(rows.len());
     for row in rows.iter().take(page.limit()) {
         let (now, kept) = row::kept(row)?;

@@ -1,14 +1,19 @@
 //! The tables, and the steps by which a schema reaches the version that this build knows.
 
+use std::sync::Arc;
+
 use anynode_core::store::Result;
 use tokio_postgres::types::Type;
 
 use super::{
+    dial::Dialler,
     fault::{Act, Fault},
+    lane::before,
     link::Link,
     options::{Missing, Place, refused},
     row,
 };
+use crate::clock::boot_time;
 
 /// The version of the schema that this build writes.
 pub(super) const VERSION: i32 = 1;
@@ -31,12 +36,19 @@ const STEPS: [&str; 1] = [include_str!("version_1.sql")];
 /// tables and the others find them. The number is "anynode" in ASCII.
 const LOCK: i64 = 0x0061_6e79_6e6f_6465;
 
+/// How many times as long as a call a change of the schema may take, with the wait for a node
+/// that makes the same one: half a minute, unless set otherwise.
+const MIGRATION_CALLS: u32 = 15;
+
 /// Brings the schema up to date, or says why it cannot be used.
 ///
 /// Where it is up to date this only reads, so that a role without the right to create will do.
-pub(super) async fn open(link: &Link, place: &Place, missing: Missing) -> Result<()> {
+/// Looking has the time of a call, and changing that of [`MIGRATION_CALLS`].
+pub(super) async fn open(link: &Arc<Link>, dialler: &Dialler, missing: Missing) -> Result<()> {
     let told = |fault: Fault| fault.error("open", Act::Read);
-    match standing(link, place).await.map_err(told)? {
+    let place = &dialler.place;
+    let looking = within(link, dialler, 1, standing(link, place));
+    match looking.await.map_err(told)? {
         Standing::Current => Ok(()),
         Standing::Newer(version) => Err(refused(format!(
             "the schema has version {version} and this anynode knows {VERSION} at most; use the \
@@ -46,11 +58,27 @@ pub(super) async fn open(link: &Link, place: &Place, missing: Missing) -> Result
             "the database has no such schema, or the role may not see it",
         )),
         Standing::Behind(_) => {
-            migrate(link, place).await.map_err(told)?;
+            let migrating = within(link, dialler, MIGRATION_CALLS, migrate(link, place));
+            migrating.await.map_err(told)?;
             tracing::info!(version = VERSION, "postgres: the schema is up to date");
             Ok(())
         }
     }
+}
+
+/// Has the server give up what takes longer than so many calls may.
+async fn within<T>(
+    link: &Arc<Link>,
+    dialler: &Dialler,
+    calls: u32,
+    asking: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    let until = boot_time() + dialler.limit * calls;
+    let answer = before(until, asking).await;
+    answer.unwrap_or_else(|| {
+        dialler.cancel(link);
+        Err(Fault::Late)
+    })
 }
 
 async fn standing(link: &Link, place: &Place) -> Result<Standing, Fault> {

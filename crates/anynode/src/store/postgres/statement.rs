@@ -18,6 +18,11 @@
 //!   commits after that read, the write comes before it: the stamp is of the epoch before, and
 //!   dead. If it committed, and so was acknowledged, before the statement began, the snapshot
 //!   has it. So an old snapshot can write a stamp that is dead, never one that revives.
+//! - A session that is bound to another user is judged by the entry of the user before as that
+//!   read found it. A revocation of that user that commits between the read and the write is
+//!   overlapped by the write and comes after it in effect: the session is the other user's, who
+//!   proved who they are, under a secret that nobody had before. A load between the two commits
+//!   finds it ended, and a later one alive.
 //! - Two revocations of a user wait for each other at the row of the entry, and the later reads
 //!   the epoch that the earlier wrote.
 //! - No statement waits for a second row while it holds a first, but for two: `touch` locks in
@@ -33,7 +38,7 @@ use tokio_postgres::types::Type;
 use super::{
     fragment::{
         bury, clock, clock_of_draft, columns, durable_clock, emptied, entry, entry_of_draft,
-        is_alive, moment, prolonged, room, stamp_is_good, stamp_was_good, types_of_draft,
+        is_alive, moment, prolonged, room, stamp_is_good, stamp_was_good, standbys, types_of_draft,
         was_alive,
     },
     upkeep,
@@ -48,7 +53,7 @@ pub(super) struct Statement {
 }
 
 /// All statements.
-pub(super) static ALL: [&Statement; 22] = [
+pub(super) static ALL: [&Statement; 23] = [
     &LOAD,
     &CREATE,
     &REPLACE,
@@ -62,6 +67,7 @@ pub(super) static ALL: [&Statement; 22] = [
     &upkeep::SNAPSHOT,
     &upkeep::POLL,
     &upkeep::HEARTBEAT,
+    &upkeep::PROOF,
     &upkeep::EXPIRED,
     &upkeep::TOMBSTONES,
     &upkeep::OUTDATED,
@@ -73,7 +79,8 @@ pub(super) static ALL: [&Statement; 22] = [
     &upkeep::FACTS,
 ];
 
-/// What is kept under a handle, with its user's entry (L2). Core judges whether it is alive.
+/// What is kept under a handle, with its user's entry (L2), and whom commits wait for. Core
+/// judges whether it is alive.
 pub(super) static LOAD: Statement = Statement {
     name: "load",
     text: concat!(
@@ -81,7 +88,7 @@ pub(super) static LOAD: Statement = Statement {
         clock!(),
         " SELECT ",
         columns!("c.now"),
-        " FROM c CROSS JOIN {s}.record r ",
+        ", current_setting('synchronous_standby_names') FROM c CROSS JOIN {s}.record r ",
         entry!("c.now"),
         " WHERE r.handle = $1 AND r.cause IS NULL"
     ),
@@ -192,13 +199,17 @@ pub(super) static REVOKE: Statement = Statement {
          ON CONFLICT (handle) DO UPDATE SET ",
         bury!("$2", "greatest(r.deadline, excluded.deadline)"),
         " RETURNING r.ended) \
-         SELECT c.now, c.committed, c.on_disk, c.waits, c.copied, w.ended \
+         SELECT c.now, c.committed, c.on_disk, c.awaited, c.standbys, w.ended \
          FROM c LEFT JOIN w ON true"
     ),
     types: &[Type::BYTEA, Type::INT2],
 };
 
 /// As [`REVOKE`], if the session is this user's; the check is part of the write.
+///
+/// A tombstone is written again, whosever it was: a revocation that finds it may be repeated
+/// because the standbys did not acknowledge the first, and a commit that wrote nothing would
+/// wait for none.
 pub(super) static REVOKE_OWN: Statement = Statement {
     name: "revoke_own",
     text: concat!(
@@ -206,8 +217,8 @@ pub(super) static REVOKE_OWN: Statement = Statement {
         durable_clock!(),
         ", w AS (UPDATE {s}.record AS r SET ",
         bury!("$2", "r.deadline"),
-        " WHERE r.handle = $1 AND r.user_id = $3 AND r.cause IS NULL RETURNING r.ended) \
-         SELECT c.now, c.committed, c.on_disk, c.waits, c.copied, coalesce(w.ended, false) \
+        " WHERE r.handle = $1 AND (r.user_id = $3 OR r.cause IS NOT NULL) RETURNING r.ended) \
+         SELECT c.now, c.committed, c.on_disk, c.awaited, c.standbys, coalesce(w.ended, false) \
          FROM c LEFT JOIN w ON true"
     ),
     types: &[Type::BYTEA, Type::INT2, Type::BYTEA],
@@ -230,7 +241,7 @@ pub(super) static REVOKE_USER: Statement = Statement {
          WHEN u.spared = excluded.spared THEN u.spared_from ELSE u.epoch END, \
          until = greatest(u.until, excluded.until), unswept = true \
          RETURNING u.epoch, u.spared, u.spared_from) \
-         SELECT c.now, c.committed, c.on_disk, c.waits, c.copied, \
+         SELECT c.now, c.committed, c.on_disk, c.awaited, c.standbys, \
          w.epoch, w.spared, w.spared_from FROM c CROSS JOIN w"
     ),
     types: &[Type::BYTEA, Type::BYTEA],

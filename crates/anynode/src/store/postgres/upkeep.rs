@@ -3,7 +3,7 @@
 use tokio_postgres::types::Type;
 
 use super::{
-    fragment::{clock, durable_clock, emptied, entry, seen, stamp_is_good},
+    fragment::{clock, durable_clock, emptied, entry, seen, stamp_is_good, standbys},
     statement::Statement,
 };
 
@@ -68,6 +68,21 @@ pub(super) static HEARTBEAT: Statement = Statement {
         heartbeat!(is_new!())
     },
     types: &[Type::TEXT, Type::INT8, Type::TEXT],
+};
+
+/// Has the standbys that commits wait for acknowledge a message in the log that nobody reads.
+/// They acknowledge nothing to a server that was deposed.
+pub(super) static PROOF: Statement = Statement {
+    name: "proof",
+    text: concat!(
+        "WITH ",
+        durable_clock!(),
+        ", p AS MATERIALIZED (SELECT pg_logical_emit_message(true, 'anynode', ''::text) FROM c \
+         WHERE c.committed = 'on') SELECT ",
+        seen!(),
+        " FROM p"
+    ),
+    types: &[],
 };
 
 /// The live tombstones and all user entries.
@@ -249,14 +264,15 @@ pub(super) static NOTIFY: Statement = Statement {
 /// What the server says of its settings, and who we are to it.
 pub(super) static FACTS: Statement = Statement {
     name: "facts",
-    text: "SELECT current_setting('server_version'), \
+    text: concat!(
+        "SELECT current_setting('server_version'), \
          current_setting('server_version_num')::integer, current_setting('fsync') = 'on', \
-         current_setting('full_page_writes') = 'on', current_setting('synchronous_commit'), \
-         current_setting('synchronous_standby_names') <> '', \
-         (SELECT count(*) FROM pg_stat_get_wal_senders()), \
-         current_setting('autovacuum') = 'on', \
+         current_setting('full_page_writes') = 'on', current_setting('synchronous_commit'), ",
+        standbys!(),
+        ", current_setting('autovacuum') = 'on', \
          (SELECT rolsuper FROM pg_roles WHERE rolname = current_user), \
          current_setting('default_transaction_isolation'), \
-         has_table_privilege('{s}.reserve', 'TRUNCATE')",
+         has_table_privilege('{s}.reserve', 'TRUNCATE')"
+    ),
     types: &[],
 };

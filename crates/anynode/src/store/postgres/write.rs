@@ -4,13 +4,14 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use anynode_core::{
     Create, Draft, Durability, Effect, Handle, Live, Replace, Revoke, Revoked, Target, Timestamp,
-    Touch, UserId, Version, expiry::ABSOLUTE_MAX,
+    Touch, UserId, Version, expiry::ABSOLUTE_MAX, store::Disk,
 };
 use tokio_postgres::Row;
 
 use super::{
     Inner,
     fault::Fault,
+    fence,
     link::Value,
     read,
     row::{self, Columns},
@@ -35,7 +36,7 @@ pub(super) async fn create(inner: &Inner, draft: &Draft) -> Result<Create, Fault
 /// Writes the draft over the version it was made from (L3); where that is not there, a second
 /// statement tells why.
 pub(super) async fn replace(
-    inner: &Inner,
+    inner: &Arc<Inner>,
     base: &Version,
     draft: &Draft,
 ) -> Result<Replace, Fault> {
@@ -48,7 +49,7 @@ pub(super) async fn replace(
         if let Some(row) = rows.await?.first() {
             return Ok(Replace::Replaced(written(row, draft)?));
         }
-        let kept = read::load(&inner.writes, &draft.handle).await?;
+        let kept = read::load(inner, &inner.writes, &draft.handle).await?;
         let Some(live) = kept else {
             return Ok(Replace::Gone);
         };
@@ -82,12 +83,12 @@ pub(super) async fn revoke(inner: &Arc<Inner>, revoke: &Revoke) -> Result<Revoke
         Target::Session(handle) => {
             let values: [Value<'_>; 2] = [&bytes(handle), &cause];
             let row = inner.revocation(&statement::REVOKE, &values).await?;
-            ended(&row)
+            ended(inner, &row)
         }
         Target::SessionOf(user, handle) => {
             let values: [Value<'_>; 3] = [&bytes(handle), &cause, &name(user)];
             let row = inner.revocation(&statement::REVOKE_OWN, &values).await?;
-            ended(&row)
+            ended(inner, &row)
         }
         Target::User(user) => outdate(inner, user, None).await,
         Target::UserExcept(user, spared) => outdate(inner, user, Some(spared)).await,
@@ -102,43 +103,40 @@ async fn outdate(
     let values: [Value<'_>; 2] = [&name(user), &spared.map(bytes)];
     let row = inner.revocation(&statement::REVOKE_USER, &values).await?;
     let entry = row::entry(&row, 5)?.ok_or(Fault::Corrupt("epoch"))?;
-    revoked(&row, Effect::User(entry))
+    revoked(inner, &row, Effect::User(entry))
 }
 
 /// How many touches one statement carries: it holds their locks until its commit.
 const TOUCHES_MAX: usize = 500;
 
-fn ended(row: &Row) -> Result<Revoked, Fault> {
+fn ended(inner: &Inner, row: &Row) -> Result<Revoked, Fault> {
     let effect = match row::value(row, 5, "ended")? {
         true => Effect::Session,
         false => Effect::Nothing,
     };
-    revoked(row, effect)
+    revoked(inner, row, effect)
 }
 
-fn revoked(row: &Row, effect: Effect) -> Result<Revoked, Fault> {
+fn revoked(inner: &Inner, row: &Row, effect: Effect) -> Result<Revoked, Fault> {
     Ok(Revoked {
-        durability: durability(row)?,
+        durability: durability(inner, row)?,
         at: row::time(row, 0, "now")?,
         effect,
     })
 }
 
 /// What the server said of itself in the transaction that it then acknowledged.
-fn durability(row: &Row) -> Result<Durability, Fault> {
-    let on_disk: bool = row::value(row, 2, "fsync")?;
-    let waits: bool = row::value(row, 3, "synchronous_standby_names")?;
-    let copied: bool = row::value(row, 4, "standbys")?;
-    Ok(judge(on_disk, waits, copied))
+fn durability(inner: &Inner, row: &Row) -> Result<Durability, Fault> {
+    let disk = disk(row::value(row, 2, "fsync")?);
+    let standbys = inner.dialler.hear(fence::standbys(row, 3)?);
+    Ok(standbys.durability(disk))
 }
 
-/// How safe a revocation is that a server acknowledged: whether that waited for the disk and
-/// for standbys, and whether there are any.
-pub(super) fn judge(on_disk: bool, waits: bool, copied: bool) -> Durability {
-    match (on_disk, waits, copied) {
-        (false, _, _) | (true, false, true) => Durability::Asynchronous,
-        (true, true, _) => Durability::Quorum,
-        (true, false, false) => Durability::Majority,
+/// When an acknowledged write is on the disk, by the setting `fsync`.
+pub(super) fn disk(is_synced: bool) -> Disk {
+    match is_synced {
+        true => Disk::First,
+        false => Disk::Later,
     }
 }
 
@@ -159,17 +157,3 @@ fn name(user: &UserId) -> &[u8] {
 
 // The statements say it in milliseconds.
 const _: () = assert!(ABSOLUTE_MAX.as_millis() == 34_560_000_000);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_revocation_is_worth_what_its_server_waited_for() {
-        assert_eq!(judge(true, false, false), Durability::Majority);
-        assert_eq!(judge(true, true, true), Durability::Quorum);
-        assert_eq!(judge(true, false, true), Durability::Asynchronous);
-        assert_eq!(judge(false, true, true), Durability::Asynchronous);
-        assert_eq!(judge(false, false, false), Durability::Asynchronous);
-    }
-}

@@ -1,0 +1,54 @@
+//! What the `metrics` facade was told on this thread, which is all that a test and its stores
+//! run on.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use metrics::{
+    Counter, Gauge, Histogram, Key, KeyName, LocalRecorderGuard, Metadata, Recorder, SharedString,
+    Unit,
+};
+
+/// Counts from its installation on.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    counters: Mutex<HashMap<String, Arc<AtomicU64>>>,
+}
+
+// === impl Meter ===
+
+impl Meter {
+    /// Counts what this thread tells, until the guard is dropped.
+    pub(crate) fn install(&self) -> LocalRecorderGuard<'_> {
+        metrics::set_default_local_recorder(self)
+    }
+
+    /// How often a fail-over that may have lost writes was raised.
+    pub(crate) fn possible_losses(&self) -> u64 {
+        let counters = self.counters.lock().unwrap();
+        let counter = counters.get("anynode_possible_lost_writes_total");
+        counter.map_or(0, |counter| counter.load(Ordering::Relaxed))
+    }
+}
+
+impl Recorder for Meter {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        let mut counters = self.counters.lock().unwrap();
+        Counter::from_arc(counters.entry(key.name().to_owned()).or_default().clone())
+    }
+
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::noop()
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::noop()
+    }
+}
