@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use super::{
@@ -13,7 +14,7 @@ use super::{
     node::Node,
     scene::{ROUNDS, Random, Scene, give_way, next, task, user},
 };
-use crate::{Cause, Draft, Handle, Live, Replace, Revoke, UserId};
+use crate::{Cause, Draft, Handle, Live, Moment, Replace, Revoke, UserId};
 
 /// Sessions created for a user while all of theirs are revoked: what was acknowledged before
 /// the revocation began is dead, what began after its acknowledgement lives, and of none do
@@ -56,6 +57,33 @@ pub async fn a_spared_session_lives_through_racing_writes(world: &dyn World) {
         scene.parallel(tasks).await;
         assert_eq!(scene.node().handles(&owner).await, [handle]);
         assert!(!scene.node().is_alive(&other).await);
+    }
+}
+
+/// A session that logs in anew as the user it has, with a new deadline, while all sessions of
+/// that user are revoked: it was bound before either way, so it is dead after both.
+pub async fn a_new_login_of_the_same_user_does_not_undo_a_revocation(world: &dyn World) {
+    let mut scene = Scene::open(world, 2).await;
+    for round in 0..ROUNDS {
+        let owner = user(&format!("user {round}"));
+        let live = scene.session_of(&owner).await;
+        let (writer, revoker, handle) = (scene.node(), scene.other(), live.record.handle);
+        let (mut random, begins_late) = (scene.random.fork(), scene.random.below(8));
+        let tasks = vec![
+            task(async move {
+                let mut login = next(&live.record, &mut random);
+                login.deadline = Moment::After(Duration::from_secs(9 * 60 * 60));
+                let _: Replace = writer.replace(&live.record.version, &login).await;
+            }),
+            task(async move {
+                for _ in 0..begins_late {
+                    give_way().await;
+                }
+                revoker.revoke(&Revoke::user(owner, Cause::Admin)).await;
+            }),
+        ];
+        scene.parallel(tasks).await;
+        assert!(!scene.node().is_alive(&handle).await, "round {round}");
     }
 }
 

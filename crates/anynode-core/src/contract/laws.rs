@@ -92,6 +92,7 @@ macro_rules! laws_of_a_store {
                 creating_is_wholly_before_or_after_a_revocation
                 binding_is_wholly_before_or_after_a_revocation
                 a_spared_session_lives_through_racing_writes
+                a_new_login_of_the_same_user_does_not_undo_a_revocation
             }
             l06_revoke {
                 revoking_twice_is_revoking_once

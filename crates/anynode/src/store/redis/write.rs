@@ -169,7 +169,8 @@ async fn conflict(servers: &Servers, mut found: Found, until: Duration) -> Resul
 
 /// Binds a session to a user, moves it to another, frees it, or gives it a new deadline.
 ///
-/// The binding it has is judged first, then the new user's primary lists it and answers the
+/// The binding it has is judged first, and again by the entry that stamps it where its user
+/// stays; then the new user's primary lists it and answers the
 /// entry, and the record is written last, if nobody wrote it meanwhile: then what was judged
 /// still holds. As in [`create`], a revocation in between finds a session that is bound before
 /// it and dead. The list of the old user is told at the end; what stays in it by a failure is
@@ -190,6 +191,16 @@ async fn rebind(
         Some(user) => join(servers, VERB, user, draft, until).await?,
         None => None,
     };
+    // Whoever stays with their user is judged by the entry that stamps them: a revocation that
+    // came after the first judgement would be undone by the stamp.
+    let binding = found.kept.record.binding.as_ref();
+    if let Some(binding) = binding.filter(|binding| draft.user.as_ref() == Some(&binding.user))
+        && !entry
+            .unwrap_or_default()
+            .admits(&draft.handle, binding.stamp)
+    {
+        return Ok(Replace::Gone);
+    }
     let stamp = Stamp::Given(epoch(entry));
     let told = replace_at_record(servers, base, draft, &stamp, until).await?;
     let live = match told {
