@@ -13,6 +13,8 @@ use crate::store::{
 pub(super) struct Member {
     pub(super) id: String,
     pub(super) address: Address,
+    /// Where it is by the host name it was given, if it was given one.
+    pub(super) named: Option<Address>,
     role: Role,
     /// The slots it serves, first and last of each run.
     slots: Vec<(u16, u16)>,
@@ -48,17 +50,21 @@ pub(super) fn primaries(members: &[Member]) -> impl Iterator<Item = &Member> {
 fn member(line: &str, asked: &Address) -> Option<Member> {
     let mut words = line.split(' ');
     let id = words.next()?.to_owned();
-    let place = words.next()?.split(['@', ',']).next()?;
+    let mut parts = words.next()?.split(',');
+    let place = parts.next()?.split('@').next()?;
+    let name = parts.next().filter(|name| !name.is_empty());
     let (host, port) = place.rsplit_once(':')?;
     // A member that was told no address of its own is where it was asked.
     let host = match host {
         "" => &asked.host,
         host => host,
     };
-    let address = Address {
+    let port = port.parse().ok()?;
+    let at = |host: &str| Address {
         host: host.to_owned(),
-        port: port.parse().ok()?,
+        port,
     };
+    let (address, named) = (at(host), name.map(at));
     let mut flags = words.next()?.split(',');
     let has = |wanted| flags.clone().any(|flag| flag == wanted);
     let is_primary = has("master") && !["fail", "handshake", "noaddr"].into_iter().any(has);
@@ -71,6 +77,7 @@ fn member(line: &str, asked: &Address) -> Option<Member> {
     Some(Member {
         id,
         address,
+        named,
         role,
         slots,
     })
@@ -89,6 +96,15 @@ impl Member {
     pub(super) fn serves(&self, slot: Slot) -> bool {
         let has = |(first, last): &(u16, u16)| (*first..=*last).contains(&slot.0);
         self.slots.iter().any(has)
+    }
+
+    /// Its address in the way in which the cluster names its nodes to clients, who are told
+    /// `others` there: by host name, if it names them so, and else as members know each other.
+    pub(super) fn address_as(&self, others: &[Address], members: &[Self]) -> Address {
+        let names = members.iter().filter_map(|member| member.named.as_ref());
+        let are_named = names.into_iter().any(|name| others.contains(name));
+        let named = self.named.as_ref().filter(|_| are_named);
+        named.unwrap_or(&self.address).clone()
     }
 
     /// Whether it serves any.
@@ -133,6 +149,34 @@ cccc 127.0.0.1:30009@31009 handshake - 0 0 0 connected
             primaries,
             expected.map(|(id, at)| (id.to_owned(), at.to_owned()))
         );
+    }
+
+    /// Certificates are for host names, so that clients are told these; the channel dialled
+    /// the addresses.
+    #[test]
+    fn members_are_where_clients_are_told_that_nodes_are() {
+        let asked = Address {
+            host: "here".to_owned(),
+            port: 1,
+        };
+        let line = |number, name| {
+            format!("id{number} 10.0.0.{number}:6379@16379{name} master - 0 0 1 connected")
+        };
+        let lines = [
+            line(1, ",one.example"),
+            line(2, ",two.example,shard-id=x"),
+            line(3, ","),
+        ];
+        let members = read(&Value::BulkString(lines.join("\n").into()), &asked).expect("readable");
+        let addresses = |told: &str| {
+            let told = [Address::parse(told, 6379).expect("an address")];
+            let as_told = |member: &Member| member.address_as(&told, &members).to_string();
+            members.iter().map(as_told).collect::<Vec<_>>()
+        };
+        let named = ["one.example:6379", "two.example:6379", "10.0.0.3:6379"];
+        assert_eq!(addresses("one.example:6379"), named);
+        let plain = ["10.0.0.1:6379", "10.0.0.2:6379", "10.0.0.3:6379"];
+        assert_eq!(addresses("10.0.0.1:6379"), plain);
     }
 
     #[test]

@@ -53,12 +53,13 @@ pub(super) async fn find(servers: &Servers, until: Duration) -> Result<Vec<Prima
         let primary = |link: &Arc<Link>| Primary::only(link.address().clone());
         return Ok(links.iter().map(primary).collect());
     };
+    let told: Vec<_> = links.iter().map(|link| link.address().clone()).collect();
     let mut last = Fault::Refused(Refusal::ClusterDown);
     for link in links {
         let until = until.min(boot_time() + ASKING_MAX);
         let reply = link.send(&member::command(), until).await;
         match reply.and_then(|reply| member::read(&reply, link.address())) {
-            Ok(members) => return Ok(Primary::of_cluster(&members)),
+            Ok(members) => return Ok(Primary::of_cluster(&members, &told)),
             Err(fault) => last = fault,
         }
         servers.topology.distrust(Some(&link));
@@ -79,10 +80,10 @@ impl Primary {
         }
     }
 
-    /// The primaries among the members of a cluster.
-    pub(super) fn of_cluster(members: &[Member]) -> Vec<Self> {
+    /// The primaries among the members of a cluster, whose clients are told these addresses.
+    pub(super) fn of_cluster(members: &[Member], told: &[Address]) -> Vec<Self> {
         let primary = |member: &Member| Self {
-            address: member.address.clone(),
+            address: member.address_as(told, members),
             id: Some(member.id.clone()),
             tag: tag_of(member),
             member: Some(member.clone()),
