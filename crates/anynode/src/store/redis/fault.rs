@@ -177,9 +177,14 @@ impl Fault {
 
     /// The answer to the caller. `happened` says that an earlier try may have been performed.
     pub(super) fn error(&self, verb: &'static str, nature: Nature, happened: bool) -> Error {
-        let unsure = nature == Nature::Write && (happened || self.may_have_happened());
+        self.told(verb, nature, happened || self.may_have_happened())
+    }
+
+    /// The same where only `happened` says whether a try may have been performed: the fault may
+    /// be one that was met before the call was sent.
+    pub(super) fn told(&self, verb: &'static str, nature: Nature, happened: bool) -> Error {
         let kind = match self {
-            _ if unsure => ErrorKind::Indeterminate,
+            _ if nature == Nature::Write && happened => ErrorKind::Indeterminate,
             Self::Corrupt(_) | Self::Refused(Refusal::WrongType) => ErrorKind::Corrupt,
             Self::Config(_) | Self::Refused(Refusal::NotAllowed | Refusal::NotKnown) => {
                 ErrorKind::Config

@@ -115,17 +115,12 @@ impl Servers {
     ) -> Result<Vec<Value>> {
         let mut replies: Vec<Option<Value>> = calls.iter().map(|_| None).collect();
         let mut happened = false;
-        match self.send_together(calls, until).await {
-            Ok(sent) => {
-                for (number, reply) in sent {
-                    match reply {
-                        Ok(value) => replies[number] = Some(value),
-                        Err(fault) => happened |= fault.may_have_happened(),
-                    }
-                }
+        // Where nobody knows whom to ask, nothing was sent. Each is tried by itself below.
+        for (number, reply) in self.send_together(calls, until).await.unwrap_or_default() {
+            match reply {
+                Ok(value) => replies[number] = Some(value),
+                Err(fault) => happened |= fault.may_have_happened(),
             }
-            // Each is tried by itself below, and finds out for itself.
-            Err(fault) => happened |= fault.may_have_happened(),
         }
         let mut all = Vec::with_capacity(calls.len());
         for (call, reply) in calls.iter().zip(replies) {
@@ -168,7 +163,8 @@ impl Servers {
                 }
                 Err(fault) => fault,
             };
-            happened |= fault.may_have_happened();
+            // What went wrong while somebody was asked for the primary happened to no call.
+            happened |= link.is_some() && fault.may_have_happened();
             attempt += 1;
             match self.mend(&fault, link.as_ref(), attempt, until).await {
                 Mended::Again => {}
@@ -244,6 +240,9 @@ impl Servers {
     }
 
     /// Sends calls to the primaries that have their slots, once, each server's together.
+    ///
+    /// # Errors
+    /// When nobody tells which primary has a slot; then nothing was sent.
     async fn send_together(
         &self,
         calls: &[Call],
@@ -276,7 +275,7 @@ impl Servers {
         }
         let mut all = Vec::with_capacity(calls.len());
         while let Some(sent) = sending.join_next().await {
-            all.extend(sent.map_err(|_| Fault::Lost)?);
+            all.extend(sent.expect("a task that sends neither panics nor is aborted"));
         }
         Ok(all)
     }
@@ -301,7 +300,7 @@ enum Mended {
 
 impl Failure {
     pub(super) fn error(&self, verb: &'static str, nature: Nature) -> Error {
-        self.fault.error(verb, nature, self.happened)
+        self.fault.told(verb, nature, self.happened)
     }
 }
 
@@ -313,3 +312,6 @@ async fn send_asking(link: &Link, command: &redis::Cmd, until: Duration) -> Resu
     let mut replies = link.send_all(&together, until).await?;
     replies.pop().unwrap_or(Err(Fault::Lost))
 }
+
+#[cfg(test)]
+mod tests;
