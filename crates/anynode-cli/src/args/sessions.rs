@@ -168,10 +168,11 @@ Examples:
 
 const USERS_REVOKE_HELP: &str = "\
 It is one write, whatever the number of sessions, and also ends those that are being made at that
-moment. The number printed is that of the sessions listed just before.
+moment. The number printed is that of the sessions listed just before; none (null) when they
+could not be listed.
 
 With --json it prints one line:
-  {\"user\": text, \"sessions\": number,
+  {\"user\": text, \"sessions\": number or null,
    \"durability\": \"asynchronous\" | \"quorum\" | \"reasserted\" | \"majority\"}
 
 Examples:

@@ -44,7 +44,8 @@ pub(super) enum Outcome {
 #[derive(Debug, Serialize)]
 pub(super) struct UserEnded<'a> {
     user: &'a str,
-    sessions: usize,
+    /// How many there were; none where the store could not tell.
+    sessions: Option<usize>,
     durability: &'static str,
 }
 
@@ -133,7 +134,7 @@ impl fmt::Display for Ended {
 // === impl UserEnded ===
 
 impl<'a> UserEnded<'a> {
-    pub(super) fn new(user: &'a UserId, sessions: usize, durability: Durability) -> Self {
+    pub(super) fn new(user: &'a UserId, sessions: Option<usize>, durability: Durability) -> Self {
         Self {
             user: user.as_str(),
             sessions,
@@ -144,17 +145,12 @@ impl<'a> UserEnded<'a> {
 
 impl fmt::Display for UserEnded<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sessions = if self.sessions == 1 {
-            "session"
-        } else {
-            "sessions"
-        };
-        write!(
-            formatter,
-            "{}: {} {sessions} ended, durability: {}",
-            Line(self.user),
-            self.sessions,
-            self.durability
-        )
+        let user = Line(self.user);
+        match self.sessions {
+            Some(1) => write!(formatter, "{user}: 1 session ended")?,
+            Some(sessions) => write!(formatter, "{user}: {sessions} sessions ended")?,
+            None => write!(formatter, "{user}: all sessions ended, not counted")?,
+        }
+        write!(formatter, ", durability: {}", self.durability)
     }
 }
