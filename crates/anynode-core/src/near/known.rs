@@ -50,8 +50,18 @@ mod tests {
         assert!(!Known::new(false, Some(entry)).refuses(&record), "nobody's");
         let user = UserId::new("ada").expect("a name");
         let stamp = Epoch::ZERO;
-        record.binding = Some(Binding { user, stamp });
+        record.binding = Some(Binding {
+            user: user.clone(),
+            stamp,
+        });
         assert!(Known::new(false, Some(entry)).refuses(&record));
+        let stamp = entry.epoch.next(at);
+        let mut later = record.clone();
+        later.binding = Some(Binding { user, stamp });
+        assert!(
+            !Known::new(false, Some(entry)).refuses(&later),
+            "stamped by a later entry"
+        );
         assert!(!Known::new(false, None).refuses(&record));
         let stamp = entry.epoch.next(at);
         record.binding = record.binding.map(|binding| Binding { stamp, ..binding });

@@ -15,6 +15,7 @@
 mod ask;
 mod barrier;
 mod copies;
+mod ear;
 mod feed;
 mod flight;
 mod horizon;
@@ -30,6 +31,7 @@ pub use self::{
     ask::{Ask, Freshness, Hit, Look, Miss, Through, Why, through},
     barrier::{Barriers, Passed, Sign},
     copies::Bounds,
+    ear::{Ear, Missed, Turned},
     feed::{Act, Condition, Feed, revoked},
     flight::{FlightId, Flights, Role, Ticket},
     horizon::{Horizon, StoreShard, Token},

@@ -100,7 +100,30 @@ impl Reassert {
     /// # Errors
     /// [`Full`]: it is not remembered, and [`Reassert::is_complete`] says so for a window.
     pub fn heard(&mut self, assertion: Assertion, now: Duration) -> Result<(), Full> {
-        self.keep(assertion, now + self.window, Debt::Settled, now)
+        let until = now + self.window;
+        self.keep(assertion, until, Debt::Settled, self.capacity, now)
+    }
+
+    /// Remembers what was revoked while nothing was heard, as the store has it now: the entries
+    /// of users that changed within the last window, and all tombstones, because nothing tells
+    /// how old they are.
+    ///
+    /// They take up to half of the room, and the other half is left for what is heard.
+    ///
+    /// # Errors
+    /// [`Full`], as for [`Reassert::heard`]: some are not remembered.
+    pub fn recall(&mut self, snapshot: Snapshot, now: Duration) -> Result<(), Full> {
+        let window = u64::try_from(self.window.as_micros()).unwrap_or(u64::MAX);
+        let oldest = snapshot.now.as_micros().saturating_sub(window);
+        let users = snapshot.users.into_iter();
+        let users = users.filter(|(_, entry)| entry.epoch.as_micros() >= oldest);
+        let users = users.map(|(user, entry)| Assertion::User(user, entry));
+        let stones = snapshot.revoked.into_iter().map(Assertion::Session);
+        let (until, most, mut recalled) = (now + self.window, self.capacity / 2, Ok(()));
+        for assertion in users.chain(stones) {
+            recalled = recalled.and(self.keep(assertion, until, Debt::Settled, most, now));
+        }
+        recalled
     }
 
     /// Remembers for a window from now what a channel starts from: the tombstones, and the entries
@@ -133,7 +156,7 @@ impl Reassert {
         until: Duration,
         now: Duration,
     ) -> Result<(), Full> {
-        self.keep(assertion, until, Debt::Owed, now)
+        self.keep(assertion, until, Debt::Owed, self.capacity, now)
     }
 
     /// Notes that an owed revocation was acknowledged: it has been heard.
@@ -201,15 +224,16 @@ impl Reassert {
         assertion: Assertion,
         until: Duration,
         debt: Debt,
+        most: usize,
         now: Duration,
     ) -> Result<(), Full> {
-        if self.len() >= self.capacity {
+        if self.len() >= most {
             self.forget(now);
         }
         if cfg!(planted = "full_memory_evicts") && self.len() >= self.capacity {
             self.sessions.clear();
         }
-        let room = self.len() < self.capacity;
+        let room = self.len() < most;
         let kept = match assertion {
             Assertion::Session(what) => {
                 let kept = Kept { what, until, debt };

@@ -205,6 +205,7 @@ mod tests {
         assert!(second.outdates(&A, first.epoch));
         assert!(!first.outdates(&A, first.epoch));
         assert!(!first.outdates(&A, second.epoch));
+        assert!(!first.outdates(&B, second.epoch));
     }
 
     #[test]

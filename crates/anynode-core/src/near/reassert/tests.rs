@@ -78,6 +78,57 @@ fn sessions_of_a_revoked_user_are_refused_but_the_spared_one_and_later_ones() {
     );
 }
 
+/// A node missed the second revocation of a user, and refused everybody who logged in as them
+/// after it, until it forgot the first.
+#[test]
+fn a_session_stamped_by_an_entry_that_was_never_heard_is_not_refused() {
+    let mut memory = memory();
+    let first = Assertion::User(ada(), entry(7, None));
+    memory.heard(first, ZERO).expect("room");
+    assert!(!memory.refuses_record(&bound(1, 9)));
+    assert!(memory.refuses_record(&bound(1, 5)));
+}
+
+fn stone(number: u8) -> Tombstone {
+    match session(number) {
+        Assertion::Session(stone) => stone,
+        Assertion::User(..) => panic!("a session"),
+    }
+}
+
+#[test]
+fn what_was_revoked_while_nothing_was_heard_is_read_and_remembered() {
+    let mut memory = Reassert::new(WINDOW, 6);
+    let bob = UserId::new("bob").expect("a name");
+    let snapshot = Snapshot {
+        revoked: vec![stone(1)],
+        users: vec![
+            (ada(), entry(900_000_000, None)),
+            (bob, entry(399_999_999, None)),
+        ],
+        now: Timestamp::from_millis(1_000_000),
+    };
+    memory.recall(snapshot, second(1)).expect("room");
+    assert!(memory.refuses(&handle(1)) && memory.refuses_record(&bound(2, 5)));
+    assert_eq!(memory.len(), 2, "an old entry is no news");
+    memory.forget(second(601));
+    assert!(memory.is_empty());
+}
+
+#[test]
+fn what_is_read_leaves_room_for_what_is_heard() {
+    let mut memory = Reassert::new(WINDOW, 4);
+    let snapshot = Snapshot {
+        revoked: (1..=3).map(stone).collect(),
+        ..Snapshot::default()
+    };
+    assert_eq!(memory.recall(snapshot, ZERO), Err(Full));
+    assert!(!memory.is_complete(ZERO));
+    assert_eq!(memory.len(), 2);
+    memory.heard(session(4), ZERO).expect("room");
+    memory.heard(session(5), ZERO).expect("room");
+}
+
 #[test]
 fn the_later_entry_of_a_user_counts_in_whichever_order_they_are_heard() {
     for order in [[5, 7], [7, 5]] {
