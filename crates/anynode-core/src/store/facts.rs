@@ -85,3 +85,68 @@ pub enum Verdict {
         change: &'static str,
     },
 }
+
+// === impl Deposed ===
+
+impl Deposed {
+    /// How long a primary may answer that refuses to while fewer than `wanted` of its replicas
+    /// were heard within `lag`, where replicas are promoted by somebody who does not ask it.
+    ///
+    /// One replica at least is promoted and leaves it, and all others may stay: on its side of
+    /// a partition, or until somebody tells them. So it refuses only if it needs every one of
+    /// its `replicas`, and does as soon as the promoted one has been silent for `lag`. Where it
+    /// needs fewer, nothing bounds it.
+    pub fn by_replicas(replicas: u64, wanted: u64, lag: Duration) -> Self {
+        if wanted < replicas.max(1) || lag.is_zero() {
+            return Self::Unbounded;
+        }
+        Self::Within(lag)
+    }
+}
+
+// === impl Durability ===
+
+impl Durability {
+    /// What is left of it where a primary has this many replicas and needs a `quorum` of them
+    /// to acknowledge.
+    #[must_use]
+    pub fn with_replicas(self, connected: usize, quorum: usize) -> Self {
+        match self {
+            Self::Quorum | Self::Reasserted if connected < quorum => Self::Asynchronous,
+            possible => possible,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LAG: Duration = Duration::from_secs(3);
+
+    #[test]
+    fn a_primary_that_needs_all_its_replicas_notices_the_one_that_is_promoted() {
+        for (replicas, wanted) in [(1, 1), (2, 2), (2, 3), (0, 1)] {
+            let bound = Deposed::by_replicas(replicas, wanted, LAG);
+            assert_eq!(bound, Deposed::Within(LAG), "{replicas} {wanted}");
+        }
+    }
+
+    #[test]
+    fn a_primary_that_may_keep_a_replica_notices_nothing() {
+        let none = Duration::ZERO;
+        for (replicas, wanted, lag) in [(2, 1, LAG), (1, 0, LAG), (0, 0, LAG), (1, 1, none)] {
+            let bound = Deposed::by_replicas(replicas, wanted, lag);
+            assert_eq!(bound, Deposed::Unbounded, "{replicas} {wanted} {lag:?}");
+        }
+    }
+
+    #[test]
+    fn what_waits_for_replicas_that_are_not_there_is_not_promised() {
+        let wanted = Durability::Reasserted;
+        assert_eq!(wanted.with_replicas(0, 1), Durability::Asynchronous);
+        assert_eq!(wanted.with_replicas(1, 1), wanted);
+        let on_disk = Durability::Majority;
+        assert_eq!(on_disk.with_replicas(0, 1), on_disk);
+    }
+}

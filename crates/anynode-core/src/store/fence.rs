@@ -16,6 +16,7 @@ use std::{fmt, sync::Arc};
 ///     continues,
 ///     process: History::new(""),
 ///     disk: anynode_core::store::Disk::Later,
+///     mark: History::new(""),
 /// };
 /// let acknowledged = fence("first", 162, vec![]);
 /// let promoted = |until| {
@@ -38,6 +39,9 @@ pub struct Fence {
     pub process: History,
     /// Whether a restart brings back every acknowledged write.
     pub disk: Disk,
+    /// The name of what its data began as, kept among the data: who starts with none, however
+    /// durable it is, has another or none. Empty where nobody looked.
+    pub mark: History,
 }
 
 /// The name of a history: equal names are the same sequence of writes.
@@ -127,6 +131,20 @@ impl Fence {
         }
     }
 
+    /// What is to be kept of `now`, which was asked for while `before` was noted: a primary
+    /// that acknowledged a write meanwhile is as far on as that write.
+    pub fn further(before: &[Self], now: Vec<Self>) -> Vec<Self> {
+        let noted = |now: &Self| {
+            let same = |one: &&Self| one.history == now.history && one.process == now.process;
+            before.iter().find(same).map_or(0, |one| one.position)
+        };
+        let further = |now: Self| Self {
+            position: now.position.max(noted(&now)),
+            ..now
+        };
+        now.into_iter().map(further).collect()
+    }
+
     fn continued(&self, history: &History) -> Option<&Continued> {
         self.continues
             .iter()
@@ -135,10 +153,11 @@ impl Fence {
 
     /// Whether this primary continues nobody, and is the process of `before` under a new name
     /// (Redis renames the history of a primary that was without replicas for an hour), or its
-    /// restart from a disk that had everything.
+    /// restart from a disk that had everything, and still has what was there before.
     fn goes_on_alone_from(&self, before: &Self) -> bool {
         let same_process = self.process == before.process && !self.process.is_empty();
-        let restarted = before.disk == Disk::First && self.disk == Disk::First;
+        let has_data = self.mark == before.mark && !self.mark.is_empty();
+        let restarted = before.disk == Disk::First && self.disk == Disk::First && has_data;
         self.continues.is_empty()
             && ((same_process && self.position >= before.position) || restarted)
     }
@@ -179,6 +198,7 @@ mod tests {
             continues: Vec::new(),
             process: History::new("one"),
             disk: Disk::Later,
+            mark: History::new("put there once"),
         }
     }
 
@@ -241,6 +261,34 @@ mod tests {
         assert_eq!(before.judge(&restarted("b", 0)), Loss::PerhapsLost);
         let another = durable(promoted(3));
         assert_eq!(before.judge(&another), Loss::PerhapsLost, "another's disk");
+    }
+
+    /// The disk was another one: a server that writes every command to it came back with none.
+    #[test]
+    fn a_restart_from_a_disk_that_had_nothing_may_have_lost_writes() {
+        let with = |mark: &str, fence| Fence {
+            disk: Disk::First,
+            mark: History::new(mark),
+            ..fence
+        };
+        let before = with("first", fence("a", 5));
+        for mark in ["", "another"] {
+            let judged = before.judge(&with(mark, restarted("b", 0)));
+            assert_eq!(judged, Loss::PerhapsLost, "{mark}");
+        }
+        let unknown = with("", fence("a", 5));
+        let judged = unknown.judge(&with("", restarted("b", 0)));
+        assert_eq!(judged, Loss::PerhapsLost, "nobody looked");
+    }
+
+    /// A primary was asked how far it was, a revocation that came after said a later position,
+    /// and the answer to the question was then judged as less.
+    #[test]
+    fn a_write_that_was_noted_while_the_primary_was_asked_is_kept() {
+        let kept = Fence::further(&[fence("a", 9)], vec![fence("a", 7), fence("x", 3)]);
+        assert_eq!(kept, [fence("a", 9), fence("x", 3)]);
+        let kept = Fence::further(&[fence("a", 9)], vec![restarted("a", 7)]);
+        assert_eq!(kept, [restarted("a", 7)], "another process");
     }
 
     #[test]

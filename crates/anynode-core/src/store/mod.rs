@@ -6,6 +6,7 @@ mod error;
 mod facts;
 mod fence;
 mod memory;
+mod replicas;
 mod rules;
 mod standbys;
 
@@ -23,6 +24,7 @@ pub use self::{
     facts::{ClockKind, Deposed, Durability, Facts, Note, Verdict},
     fence::{Asked, Continued, Disk, Fence, History, Loss},
     memory::MemoryStore,
+    replicas::Replicas,
     rules::{Kept, replace},
     standbys::Standbys,
 };

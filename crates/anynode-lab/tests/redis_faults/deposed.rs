@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anynode_core::{ErrorKind, NodeId};
+use anynode_core::{Deposed, ErrorKind, NodeId};
 use anynode_lab::server::Setup;
 use tokio::time::{Instant, sleep};
 
@@ -45,4 +45,19 @@ async fn a_primary_that_was_cut_off_silently_is_not_believed() {
     };
     let lost = heartbeat.await.expect_err("the heartbeat is refused");
     assert_eq!(lost.kind(), ErrorKind::Unavailable);
+}
+
+/// One of two replicas was promoted on the other side of a partition, and the old primary kept
+/// the other one: it wrote on, and the doctor had called that bounded.
+#[tokio::test]
+async fn a_primary_that_may_keep_a_replica_when_it_is_deposed_is_unbounded() {
+    let bound = Deposed::Within(LAG + LOOK);
+    for (wanted, expected) in [("1", Deposed::Unbounded), ("2", bound)] {
+        let setup = Setup::default()
+            .with("min-replicas-to-write", wanted)
+            .with("min-replicas-max-lag", "1");
+        let pair = Pair::start(2, &setup).await;
+        let facts = pair.node("r0").await.inspect().await.unwrap();
+        assert_eq!(facts.deposed, expected, "{wanted}");
+    }
 }

@@ -26,8 +26,13 @@ impl Meter {
 
     /// How often a fail-over that may have lost writes was raised.
     pub(crate) fn possible_losses(&self) -> u64 {
+        self.count("anynode_possible_lost_writes_total")
+    }
+
+    /// How often a counter was counted up.
+    pub(crate) fn count(&self, name: &str) -> u64 {
         let counters = self.counters.lock().unwrap();
-        let counter = counters.get("anynode_possible_lost_writes_total");
+        let counter = counters.get(name);
         counter.map_or(0, |counter| counter.load(Ordering::Relaxed))
     }
 }

@@ -7,7 +7,7 @@ use anynode::store::open;
 use anynode_core::Store;
 use anynode_lab::server::{Kind, Server, Setup};
 
-use crate::scene::eventually;
+use crate::scene::{calls, eventually, looked_at};
 use crate::switch::{Switch, Way};
 
 /// A primary with replicas. Nodes reach it through a switch, and so does each replica.
@@ -74,6 +74,27 @@ impl Pair {
             })
             .await;
         }
+    }
+
+    /// Nodes no longer reach the primary.
+    pub(crate) fn cut_nodes_off(&self) {
+        self.front.turn(Way::Cut);
+    }
+
+    /// Nodes reach the primary again.
+    pub(crate) fn let_nodes_in(&self) {
+        self.front.turn(Way::To(address(&self.primary)));
+    }
+
+    /// Waits until what is revoked in all buckets has been read so many times, each time by a
+    /// node that opened its channel.
+    pub(crate) async fn has_been_read_by(&self, nodes: u64) {
+        const BUCKETS: u64 = 4096;
+        let primary = &self.primary;
+        let read = || async { calls(primary, "hgetall").await >= nodes * BUCKETS };
+        eventually("what is revoked is read", read).await;
+        // The last replies are still on their way.
+        looked_at(primary).await;
     }
 
     /// The primary ends, and this replica takes its place.

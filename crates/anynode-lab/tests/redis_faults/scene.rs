@@ -112,14 +112,18 @@ pub(crate) async fn eventually<F: Future<Output = bool>>(
 /// under way.
 pub(crate) async fn looked_at(server: &Server) {
     // Nobody else asks for settings.
-    let looks = || async {
-        let stats = server.command(&["INFO", "commandstats"]).await;
-        let stats = stats.unwrap_or_default();
-        let mut lines = stats.lines();
-        let calls = lines.find_map(|line| line.strip_prefix("cmdstat_config|get:calls="));
-        let calls = calls.and_then(|line| line.split(',').next());
-        calls.map_or(0, |calls| calls.parse::<u64>().unwrap())
-    };
+    let looks = || calls(server, "config|get");
     let before = looks().await;
     eventually("the vigil looks", || async { looks().await >= before + 2 }).await;
+}
+
+/// How often a server was asked with this command; 0 where it does not answer.
+pub(crate) async fn calls(server: &Server, command: &str) -> u64 {
+    let stats = server.command(&["INFO", "commandstats"]).await;
+    let stats = stats.unwrap_or_default();
+    let name = format!("cmdstat_{command}:calls=");
+    let mut lines = stats.lines();
+    let calls = lines.find_map(|line| line.strip_prefix(&name));
+    let calls = calls.and_then(|line| line.split(',').next());
+    calls.map_or(0, |calls| calls.parse().unwrap())
 }

@@ -13,7 +13,7 @@ use tokio::{sync::Mutex, time::timeout};
 use super::{
     fault::{Fault, Place, Refusal},
     first::first,
-    keys::Slot,
+    keys::{Slot, Tag},
     link::{Link, Setup},
     reply::Items,
     topology::PLAINTEXT_REFUSED,
@@ -82,6 +82,16 @@ impl Cluster {
         let map = self.map();
         let link = map.slots.get(usize::from(slot.0)).cloned().flatten();
         link.ok_or(Fault::Refused(Refusal::ClusterDown))
+    }
+
+    /// A tag whose keys are on the primary at this address: always the same while it keeps them.
+    pub(super) fn tag_at(&self, address: &Address) -> Option<Tag> {
+        let map = self.map();
+        Tag::all_from(0).find(|tag| {
+            let link = map.slots.get(usize::from(tag.slot().0));
+            let link = link.and_then(Option::as_ref);
+            link.is_some_and(|link| link.address() == address)
+        })
     }
 
     /// Every primary that has slots.

@@ -12,6 +12,8 @@ pub(super) struct Said {
     pub(super) role: Role,
     /// How many replicas are connected to it.
     pub(super) replicas: usize,
+    /// Whether it has an append-only file at all.
+    pub(super) appends: bool,
 }
 
 /// What a server takes itself for.
@@ -73,9 +75,11 @@ fn said(info: &str) -> Option<Said> {
             continues,
             process: History::new(field("run_id")?),
             disk: Disk::Later,
+            mark: History::new(""),
         },
         role,
         replicas: field("connected_slaves")?.parse().ok()?,
+        appends: field("aof_enabled") == Some("1"),
     })
 }
 
@@ -102,8 +106,21 @@ mod tests {
             continues: vec![before],
             process,
             disk: Disk::Later,
+            mark: History::new(""),
         };
         assert_eq!(said.fence, expected);
+    }
+
+    #[test]
+    fn a_server_without_an_append_only_file_appends_nothing() {
+        for (line, appends) in [
+            ("", false),
+            ("aof_enabled:0\r\n", false),
+            ("aof_enabled:1\r\n", true),
+        ] {
+            let said = said(&format!("{INFO}{line}")).expect("readable");
+            assert_eq!(said.appends, appends, "{line}");
+        }
     }
 
     #[test]

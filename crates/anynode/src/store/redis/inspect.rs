@@ -15,6 +15,7 @@ use super::{
     link::Link,
     servers::Servers,
     topology::Topology,
+    vigil::Vigil,
 };
 use crate::{clock::boot_time, store::net::Security};
 
@@ -27,6 +28,8 @@ const LAG_CHECK: Duration = Duration::from_secs(1);
 /// What every primary says of itself.
 struct Seen {
     primaries: Vec<About>,
+    /// How many replicas sentinels know, those that are away included.
+    watched: u64,
     strangers: Strangers,
 }
 
@@ -42,7 +45,7 @@ pub(super) async fn inspect(servers: &Servers) -> Result<Facts> {
     let until = servers.until();
     let seen = look(servers, until).await;
     let seen = seen.map_err(|fault| fault.error(VERB, Nature::Read, false))?;
-    let deposed = deposed(&servers.topology, &seen.primaries);
+    let deposed = deposed(&servers.topology, &seen);
     Ok(Facts {
         store: NAME,
         version: seen
@@ -62,6 +65,36 @@ pub(super) async fn inspect(servers: &Servers) -> Result<Facts> {
             deposed_note(deposed, &seen.primaries),
         ],
     })
+}
+
+/// Adds what a revocation is worth on these servers at this time.
+pub(super) async fn of_revocations(vigil: &Vigil, mut facts: Facts) -> Result<Facts> {
+    let wanted = vigil.durability();
+    if matches!(wanted, Durability::Asynchronous | Durability::Majority) {
+        facts.durability = wanted;
+        return Ok(facts);
+    }
+    let shortage = vigil.shortage().await;
+    let shortage = shortage.map_err(|fault| fault.error(VERB, Nature::Read, false))?;
+    let Some((connected, quorum)) = shortage else {
+        facts.durability = wanted;
+        facts.notes.push(note(
+            "revocations",
+            "replicas acknowledge them",
+            Verdict::Safe,
+        ));
+        return Ok(facts);
+    };
+    facts.durability = wanted.with_replicas(connected, quorum);
+    facts.notes.push(Note {
+        point: "revocations",
+        found: format!("{quorum} replicas have to acknowledge each, and {connected} are there"),
+        verdict: Verdict::Unsafe {
+            why: "no revocation is acknowledged: each is answered as indeterminate",
+            change: "bring the replicas back, or say revoke=r0 in the URL where there are none",
+        },
+    });
+    Ok(facts)
 }
 
 /// Refuses servers that sessions cannot be kept on.
@@ -104,8 +137,13 @@ async fn look(servers: &Servers, until: Duration) -> Result<Seen, Fault> {
         Some(link) => strangers(servers, link, until).await,
         None => Strangers::Refused,
     };
+    let watched = match &servers.topology {
+        Topology::Sentinel(sentinel) => sentinel.replicas(until).await?,
+        Topology::Single(_) | Topology::Cluster(_) => 0,
+    };
     Ok(Seen {
         primaries,
+        watched,
         strangers,
     })
 }
@@ -271,32 +309,36 @@ fn replication(topology: &Topology, primaries: &[About]) -> Note {
 }
 
 /// How long a primary that was deposed may still answer.
-fn deposed(topology: &Topology, primaries: &[About]) -> Deposed {
-    let longest = |bound: &dyn Fn(&About) -> Option<Duration>| {
-        let bounds: Option<Vec<_>> = primaries.iter().map(bound).collect();
-        let longest = bounds.and_then(|bounds| bounds.into_iter().max());
-        longest.map_or(Deposed::Unbounded, Deposed::Within)
-    };
+fn deposed(topology: &Topology, seen: &Seen) -> Deposed {
+    let replicas = |about: &About| about.number("connected_slaves").max(seen.watched);
     let by_lag = |about: &About| {
-        let lag = about.setting_number("min-replicas-max-lag");
-        let is_set = lag > 0 && about.setting_number("min-replicas-to-write") > 0;
-        is_set.then(|| Duration::from_secs(lag) + LAG_CHECK)
+        let lag = match about.setting_number("min-replicas-max-lag") {
+            0 => Duration::ZERO,
+            seconds => Duration::from_secs(seconds) + LAG_CHECK,
+        };
+        let wanted = about.setting_number("min-replicas-to-write");
+        Deposed::by_replicas(replicas(about), wanted, lag)
     };
-    let by_majority = |about: &About| {
-        let timeout = about.setting_number("cluster-node-timeout");
-        (timeout > 0).then(|| Duration::from_millis(timeout))
+    let by_majority = |about: &About| match about.setting_number("cluster-node-timeout") {
+        0 => Deposed::Unbounded,
+        millis => Deposed::Within(Duration::from_millis(millis)),
     };
+    let primaries = seen.primaries.iter();
     match topology {
-        Topology::Single(_)
-            if primaries
-                .iter()
-                .all(|it| it.number("connected_slaves") == 0) =>
-        {
-            Deposed::Never
-        }
-        Topology::Single(_) | Topology::Sentinel(_) => longest(&by_lag),
-        Topology::Cluster(_) => longest(&by_majority),
+        Topology::Single(_) if primaries.clone().all(|it| replicas(it) == 0) => Deposed::Never,
+        Topology::Single(_) | Topology::Sentinel(_) => longest(primaries.map(by_lag)),
+        Topology::Cluster(_) => longest(primaries.map(by_majority)),
     }
+}
+
+/// The worst of the bounds of all primaries.
+fn longest(bounds: impl Iterator<Item = Deposed>) -> Deposed {
+    let longer = |one, other| match (one, other) {
+        (Deposed::Within(one), Deposed::Within(other)) => Deposed::Within(one.max(other)),
+        (Deposed::Never, bound) | (bound, Deposed::Never) => bound,
+        (Deposed::Unbounded, _) | (_, Deposed::Unbounded) => Deposed::Unbounded,
+    };
+    bounds.reduce(longer).unwrap_or(Deposed::Unbounded)
 }
 
 fn deposed_note(deposed: Deposed, primaries: &[About]) -> Note {
@@ -312,8 +354,9 @@ fn deposed_note(deposed: Deposed, primaries: &[About]) -> Note {
         Deposed::Unbounded => Verdict::Unsafe {
             why: "after a fail-over, nodes that still reach the old primary accept revoked \
                   sessions without end",
-            change: "CONFIG SET min-replicas-to-write 1 and min-replicas-max-lag 2 on all servers \
-                     (in a cluster: let the user read cluster-node-timeout)",
+            change: "CONFIG SET min-replicas-max-lag 2 on all servers, and min-replicas-to-write \
+                     to the number of replicas: with fewer, the old primary may keep some (in a \
+                     cluster: let the user read cluster-node-timeout)",
         },
         Deposed::Never | Deposed::Within(_) => Verdict::Safe,
     };

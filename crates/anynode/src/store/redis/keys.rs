@@ -123,6 +123,16 @@ impl Keys {
         format!("{}:g:{{{tag}}}", self.prefix)
     }
 
+    /// Says that a call was performed.
+    pub(super) fn once(&self, tag: Tag, call: u64) -> String {
+        format!("{}:o:{{{tag}}}:{call:016x}", self.prefix)
+    }
+
+    /// The name of the data of the primary that has this bucket.
+    pub(super) fn mark(&self, tag: Tag) -> String {
+        format!("{}:m:{{{tag}}}", self.prefix)
+    }
+
     /// The entries of the users of a bucket.
     pub(super) fn users(&self, tag: Tag) -> String {
         format!("{}:u:{{{tag}}}", self.prefix)

@@ -200,11 +200,7 @@ impl Store for RedisStore {
 
     async fn inspect(&self) -> Result<Facts> {
         let facts = inspect::inspect(&self.servers).await?;
-        let durability = self.vigil.durability();
-        Ok(Facts {
-            durability,
-            ..facts
-        })
+        inspect::of_revocations(&self.vigil, facts).await
     }
 
     async fn sweep(&self, limit: usize) -> Result<Swept> {

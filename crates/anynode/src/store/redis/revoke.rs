@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anynode_core::{
-    Cause, Effect, Epoch, Handle, Revoke, Target, Timestamp, UserId, store::Result,
+    Cause, Effect, Epoch, Handle, Revoke, Target, Timestamp, Tombstone, UserId, store::Result,
 };
 
 use super::{
@@ -15,6 +15,7 @@ use super::{
     servers::Servers,
     write,
 };
+use crate::random;
 
 const VERB: &str = "revoke";
 
@@ -22,6 +23,9 @@ const VERB: &str = "revoke";
 pub(super) struct Ended {
     pub(super) at: Timestamp,
     pub(super) effect: Effect,
+    /// The tombstone that lies there now, whether this revocation put it there or an earlier
+    /// one, where one session was to be ended.
+    pub(super) tombstone: Option<Tombstone>,
 }
 
 /// Ends sessions for good (L4, L6).
@@ -63,7 +67,9 @@ pub(super) fn end_call(
 /// The call that ends all sessions of a user but perhaps one.
 pub(super) fn outdate_call(servers: &Servers, user: &UserId, spared: Option<&Handle>) -> Call {
     let tag = Tag::of_user(user);
-    let keys = [servers.keys.users(tag), servers.keys.guard(tag)];
+    let keys = &servers.keys;
+    let once = keys.once(tag, random::number());
+    let keys = [keys.users(tag), keys.guard(tag), once];
     Call::new("outdate", Nature::Write, tag, &keys)
         .arg(servers.keys.prefix())
         .arg(tag.to_string())
@@ -80,7 +86,7 @@ async fn end(
 ) -> Result<Ended> {
     let call = end_call(servers, handle, owner, cause);
     let answer = servers.call(VERB, &call, until).await?;
-    let told = Told::read(answer.value).map_err(write::unsure(VERB))?;
+    let told = Told::read(handle, answer.value).map_err(write::unsure(VERB))?;
     let mut is_ended = told.is_ended;
     if let Some(user) = told.user.filter(|_| servers.topology.is_cluster()) {
         // The session is over whatever comes of this: only its place in the list of its user
@@ -100,6 +106,7 @@ async fn end(
     Ok(Ended {
         at: told.at,
         effect,
+        tombstone: told.tombstone,
     })
 }
 
@@ -116,6 +123,7 @@ async fn outdate(
     Ok(Ended {
         at,
         effect: Effect::User(entry.map_err(write::unsure(VERB))?),
+        tombstone: None,
     })
 }
 
@@ -125,12 +133,13 @@ struct Told {
     at: Timestamp,
     user: Option<UserId>,
     stamp: Epoch,
+    tombstone: Option<Tombstone>,
 }
 
 // === impl Told ===
 
 impl Told {
-    fn read(reply: redis::Value) -> Result<Self, Fault> {
+    fn read(handle: &Handle, reply: redis::Value) -> Result<Self, Fault> {
         let mut items = Items::of(reply)?;
         let word = items.text()?;
         if word == "unreadable" {
@@ -139,11 +148,21 @@ impl Told {
         let at = items.time()?;
         items.bytes()?;
         let user = items.text()?;
+        let stamp = Epoch::from_micros(items.number()?);
+        let cause = u8::try_from(items.number()?).ok();
+        let cause = cause.and_then(Cause::from_code);
+        let until = items.time()?;
+        let lies = cause.filter(|_| until > at).map(|cause| Tombstone {
+            handle: *handle,
+            cause,
+            until,
+        });
         Ok(Self {
             is_ended: word == "ended",
             at,
             user: record::user(&user)?,
-            stamp: Epoch::from_micros(items.number()?),
+            stamp,
+            tombstone: lies,
         })
     }
 }

@@ -66,6 +66,39 @@ impl Sentinel {
         resolved.unwrap_or(Err(Fault::Late { sent: false }))
     }
 
+    /// How many replicas the first sentinel that answers knows of the primary, those that are
+    /// away included.
+    ///
+    /// # Errors
+    /// When none tells.
+    pub(super) async fn replicas(&self, until: Duration) -> Result<u64, Fault> {
+        let mut last = Fault::Late { sent: false };
+        for sentinel in &self.sentinels {
+            match self
+                .count(sentinel, until.min(boot_time() + SENTINEL_MAX))
+                .await
+            {
+                Ok(count) => return Ok(count),
+                Err(fault) => last = fault,
+            }
+        }
+        Err(last)
+    }
+
+    async fn count(&self, sentinel: &Address, limit: Duration) -> Result<u64, Fault> {
+        let connection = self.connect(sentinel, limit).await?;
+        let mut question = redis::cmd("SENTINEL");
+        question.arg("MASTER").arg(&self.name);
+        let mut answer = reply::Items::of(connection.send(&question, limit).await?)?;
+        while answer.len() > 1 {
+            let (name, value) = (answer.text()?, answer.value()?);
+            if name == "num-slaves" {
+                return reply::number(value);
+            }
+        }
+        Err(Fault::Corrupt("what a sentinel says of the primary"))
+    }
+
     /// Finds out anew at the next call, because this one may no longer be the primary.
     pub(super) fn distrust(&self, link: &Arc<Link>) {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);

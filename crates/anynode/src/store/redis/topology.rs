@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     cluster::Cluster,
     fault::{Fault, Place},
-    keys::Slot,
+    keys::{Slot, Tag},
     link::{Link, Setup},
     options::{Named, Target},
     sentinel::Sentinel,
@@ -52,6 +52,14 @@ impl Topology {
             Self::Single(link) => Ok(link.clone()),
             Self::Sentinel(sentinel) => sentinel.primary(until).await,
             Self::Cluster(cluster) => cluster.primary(slot, until).await,
+        }
+    }
+
+    /// A tag whose keys are on this primary.
+    pub(super) fn tag_at(&self, link: &Link) -> Option<Tag> {
+        match self {
+            Self::Single(_) | Self::Sentinel(_) => Tag::all_from(0).next(),
+            Self::Cluster(cluster) => cluster.tag_at(link.address()),
         }
     }
 

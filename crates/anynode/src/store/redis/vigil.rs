@@ -15,7 +15,7 @@ use std::{
 
 use anynode_core::{
     Draft, Durability, Effect, Record, Revoke, Target, Timestamp, Tombstone, expiry,
-    near::{Assertion, Known, Reassert},
+    near::{Assertion, Ear, Known, Reassert},
     store::{Disk, Error, ErrorKind, Result},
 };
 use tokio::sync::Notify;
@@ -38,6 +38,7 @@ pub(super) struct Vigil {
     class: Durability,
     asserter: Asserter,
     memory: Mutex<Reassert>,
+    ear: Mutex<Ear>,
     fences: Mutex<Fences>,
     /// Whether a revocation was acknowledged since the primaries were last asked what they are.
     unfenced: AtomicBool,
@@ -73,13 +74,14 @@ impl Vigil {
             class,
             asserter: Asserter::default(),
             memory: Mutex::new(Reassert::new(Reassert::WINDOW, Reassert::CAPACITY)),
+            ear: Mutex::new(Ear::Hears),
             fences: Mutex::new(fences),
             unfenced: AtomicBool::new(false),
             woken: Arc::default(),
         });
         look::start(&vigil);
         if class == Durability::Reasserted {
-            listen::start(&vigil);
+            listen::start(&vigil).await;
         }
         Ok(vigil)
     }
@@ -90,8 +92,33 @@ impl Vigil {
         match self.class {
             // The only server there is, and its disk has it before it is acknowledged.
             Durability::Asynchronous if on_disk && self.fences().is_alone() => Durability::Majority,
+            class => self.heard_by_others(class),
+        }
+    }
+
+    /// What a class is worth on a node that does not hear what others revoke.
+    fn heard_by_others(&self, class: Durability) -> Durability {
+        match class {
+            Durability::Reasserted if self.ear().is_deaf() => Durability::Quorum,
             class => class,
         }
+    }
+
+    /// The primary whose replicas are too few to acknowledge a revocation, if there is one: how
+    /// many are connected, and how many have to acknowledge.
+    ///
+    /// # Errors
+    /// When a primary does not tell.
+    pub(super) async fn shortage(&self) -> Result<Option<(usize, usize)>, Fault> {
+        let now = Fences::ask(&self.servers, self.servers.until()).await?;
+        let counts = now.counts().iter().map(|(primary, connected)| {
+            let quorum = self.fences().quorum(primary).max(now.quorum(primary));
+            (*connected, quorum)
+        });
+        let counts = counts.collect::<Vec<_>>().into_iter();
+        Ok(counts
+            .filter(|(connected, quorum)| connected < quorum)
+            .min())
     }
 
     /// Whether this node knows that the session was revoked, whatever the store says.
@@ -127,8 +154,8 @@ impl Vigil {
             self.woken.notify_one();
             return Ok(self.durability());
         }
-        let Some(mut assertion) = assertion(revoke, &ended.effect) else {
-            return Ok(self.class);
+        let Some(mut assertion) = assertion(revoke, ended) else {
+            return Ok(self.durability());
         };
         match self.assert(&assertion, until).await {
             Ok(Asserted::ByAll(settled)) => Ok(self.remember(settled)),
@@ -169,7 +196,7 @@ impl Vigil {
             return self.class;
         }
         match self.memory().heard(assertion, boot_time()) {
-            Ok(()) => self.class,
+            Ok(()) => self.heard_by_others(self.class),
             Err(full) => {
                 raise_full(&full);
                 Durability::Quorum
@@ -203,6 +230,10 @@ impl Vigil {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn ear(&self) -> MutexGuard<'_, Ear> {
+        self.ear.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn fences(&self) -> MutexGuard<'_, Fences> {
         self.fences.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -224,16 +255,17 @@ enum Asserted {
     ByTooFew(Assertion, (usize, usize)),
 }
 
-/// What is to be written again of a revocation; nothing where it revoked nothing of the kind.
-fn assertion(revoke: &Revoke, effect: &Effect) -> Option<Assertion> {
-    match (&revoke.target, effect) {
-        (Target::User(user) | Target::UserExcept(user, _), Effect::User(entry)) => {
-            Some(Assertion::User(user.clone(), *entry))
+/// What is to be written again of a revocation; nothing where nothing was or is revoked.
+///
+/// A tombstone that lay there before may be one that no replica has: this may be the second try
+/// of a call whose first one was not acknowledged.
+fn assertion(revoke: &Revoke, ended: &Ended) -> Option<Assertion> {
+    match (&revoke.target, ended.effect, ended.tombstone) {
+        (Target::User(user) | Target::UserExcept(user, _), Effect::User(entry), _) => {
+            Some(Assertion::User(user.clone(), entry))
         }
-        // A session that was not there has a tombstone now, for whoever is creating it.
-        (Target::Session(handle), _) | (Target::SessionOf(_, handle), Effect::Session) => {
-            Some(assert::unsettled(*handle, revoke.cause))
-        }
+        (_, _, Some(tombstone)) => Some(Assertion::Session(tombstone)),
+        (Target::Session(handle), ..) => Some(assert::unsettled(*handle, revoke.cause)),
         _ => None,
     }
 }

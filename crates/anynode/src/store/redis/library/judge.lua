@@ -15,6 +15,10 @@ local HOUR = 60 * 60 * 1000
 local CAUSE_EPOCH = 7
 local ABSOLUTE_MAX = 400 * 24 * HOUR
 
+-- How long a call may be on its way and still be known for one that was performed: longer than
+-- TCP tries to deliver what was sent on a connection that was given up.
+local ONCE = 20 * 60 * 1000
+
 -- The longest head: 53 bytes and a user of 255. Reading only this spares the payload.
 local HEAD_BYTES_MAX = 53 + 255
 

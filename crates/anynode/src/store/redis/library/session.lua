@@ -179,7 +179,8 @@ local function bury(keys, handle, cause, until_ms, now)
   return cause, until_ms
 end
 
--- Ends a session. keys: record, idle, dead, guard
+-- Ends a session, and answers the cause and the end of the tombstone that lies there then, past
+-- or 0 where none does. keys: record, idle, dead, guard
 -- args: prefix, handle, bucket, cause, owner ('' for any), 'alone'
 local function revoke(keys, args)
   local prefix, handle, owner, now = args[1], args[2], args[5], clock()
@@ -188,7 +189,10 @@ local function revoke(keys, args)
     return { 'unreadable' }
   end
   if owner ~= '' and (not head or head.user ~= owner) then
-    return { 'nothing', now, '', '', '0' }
+    -- It may have been ended before, by a call whose answer was lost.
+    local stone = tonumber(not head and redis.call('ZSCORE', keys[3], handle) or '0')
+    local ends = math.floor(stone / 16)
+    return { 'nothing', now, '', '', '0', stone - ends * 16, whole(ends) }
   end
   local word, until_ms, tag, user, stamp = 'nothing', now + HOUR, '', '', 0
   if head == false then
@@ -207,5 +211,5 @@ local function revoke(keys, args)
   cause, until_ms = bury(keys, handle, tonumber(args[4]), until_ms, now)
   tell(prefix .. ':k:r:{' .. args[3] .. '}:' .. text_of(handle) .. ':' .. cause .. ':'
     .. whole(until_ms))
-  return { word, now, tag, user, whole(stamp) }
+  return { word, now, tag, user, whole(stamp), cause, whole(until_ms) }
 end

@@ -1,9 +1,15 @@
 
 -- Outdates all sessions of a user but perhaps one, by moving the epoch of the user's entry.
--- keys: users, guard; args: prefix, tag, user, spared handle or ''
+--
+-- Once only, however often this call arrives: a try that lies in a socket, and runs after a later
+-- one was acknowledged, would end the sessions that were bound since.
+-- keys: users, guard, once; args: prefix, tag, user, spared handle or ''
 local function outdate(keys, args)
   local prefix, tag, user, spared = args[1], args[2], args[3], args[4]
   local now, old = clock(), read_entry(prefix, tag, user)
+  if not redis.call('SET', keys[3], '', 'NX', 'PX', ONCE) and old ~= '' then
+    return { now, old }
+  end
   local before = epoch_of(old)
   local epoch = math.max(before + 1, clock_micros())
   local entry = packed(epoch) .. packed(now + ABSOLUTE_MAX)

@@ -7,14 +7,15 @@ use std::{
 };
 
 use anynode_core::{
-    Durability,
+    Durability, expiry,
     near::Assertion,
-    store::{Asked, Disk, Fence, Loss},
+    store::{Asked, Disk, Fence, History, Loss, Replicas},
 };
 
 use super::{Asserted, EVERY, Vigil};
 use crate::{
     clock::boot_time,
+    random,
     store::{
         net::Address,
         redis::{
@@ -22,6 +23,7 @@ use crate::{
             fault::{Fault, Refusal},
             fence::{self, Role, Said},
             link::Link,
+            reply,
             servers::Servers,
             topology::Topology,
         },
@@ -32,9 +34,13 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Fences {
     known: Vec<Fence>,
-    /// The most replicas that a primary had: one that is cut off does not count for less.
-    replicas: HashMap<Address, usize>,
+    /// How many replicas each of them has at this time.
+    counts: Vec<(Address, usize)>,
+    replicas: Replicas<Address>,
 }
+
+/// How long the mark of a server is kept; no session lives longer.
+const MARK_KEPT: Duration = expiry::ABSOLUTE_MAX;
 
 /// How many owed revocations are written again in one look.
 const OWED_AT_ONCE: usize = 1_000;
@@ -75,7 +81,7 @@ pub(super) async fn has_replicas(
             let primaries = servers.topology.primaries(until).await?;
             let primary = primaries.first();
             let primary = primary.ok_or(Fault::Refused(Refusal::ClusterDown))?;
-            let nodes = crate::store::redis::reply::text(primary.send(&command, until).await?)?;
+            let nodes = reply::text(primary.send(&command, until).await?)?;
             Ok(nodes.lines().any(|line| line.contains("slave")))
         }
     }
@@ -91,6 +97,8 @@ impl Vigil {
             false => Asked::After,
         };
         let until = self.servers.until();
+        // As of before they are asked: a revocation that is acknowledged meanwhile says more.
+        let before = self.fences().known.clone();
         let Ok(now) = Fences::ask(&self.servers, until).await else {
             // A primary is away. Whoever takes over is judged by what is known of it.
             if asked == Asked::Before {
@@ -98,7 +106,7 @@ impl Vigil {
             }
             return;
         };
-        let loss = Fence::judge_all(&self.fences().known, &now.known, asked);
+        let loss = Fence::judge_all(&before, &now.known, asked);
         if loss == Loss::PerhapsLost {
             if !self.write_all_again().await {
                 // Judged once more, by the same fences, at the next look.
@@ -177,13 +185,17 @@ impl Fences {
     /// How many replicas of this primary have to acknowledge a revocation, so that it and they
     /// are the greater part of all: one at least.
     pub(super) fn quorum(&self, primary: &Address) -> usize {
-        let replicas = self.replicas.get(primary).copied().unwrap_or_default();
-        replicas.div_ceil(2).max(1)
+        self.replicas.quorum(primary)
+    }
+
+    /// How many replicas each primary has at this time.
+    pub(super) fn counts(&self) -> &[(Address, usize)] {
+        &self.counts
     }
 
     /// Whether no primary has replicas.
     pub(super) fn is_alone(&self) -> bool {
-        self.replicas.values().all(|replicas| *replicas == 0)
+        self.replicas.is_empty()
     }
 
     /// Whether all primaries write to disk at this time.
@@ -204,15 +216,14 @@ impl Fences {
 
     fn add(&mut self, primary: &Address, said: Said) {
         self.known.push(said.fence);
-        self.replicas.insert(primary.clone(), said.replicas);
+        self.counts.push((primary.clone(), said.replicas));
+        self.replicas.see(&self.counts);
     }
 
     fn replace(&mut self, now: Self) {
-        self.known = now.known;
-        for (primary, replicas) in now.replicas {
-            let most = self.replicas.entry(primary).or_default();
-            *most = replicas.max(*most);
-        }
+        self.known = Fence::further(&self.known, now.known);
+        self.replicas.see(&now.counts);
+        self.counts = now.counts;
     }
 }
 
@@ -227,13 +238,37 @@ async fn ask(servers: &Servers, primary: &Link, until: Duration) -> Result<Said,
     let mut said = fence::read(reply()?)?;
     // Who may not ask has to reckon with the worst.
     match reply().and_then(fence::writes_first) {
-        Ok(true) => said.fence.disk = Disk::First,
+        Ok(true) if said.appends => said.fence.disk = Disk::First,
         Err(Fault::Refused(Refusal::NotAllowed)) => {
             servers.is_disk_secret.store(true, Ordering::Relaxed);
         }
-        Ok(false) | Err(_) => {}
+        Ok(_) | Err(_) => {}
+    }
+    if said.fence.disk == Disk::First && said.role == Role::Primary {
+        said.fence.mark = mark(servers, primary, until).await;
     }
     Ok(said)
+}
+
+/// The name of the data that a primary has; it is given one where it has none. Empty where that
+/// cannot be told.
+async fn mark(servers: &Servers, primary: &Link, until: Duration) -> History {
+    let Some(tag) = servers.topology.tag_at(primary) else {
+        return History::new("");
+    };
+    let key = servers.keys.mark(tag);
+    let mut put = redis::cmd("SET");
+    put.arg(&key).arg(format!("{:016x}", random::number()));
+    put.arg("NX")
+        .arg("PX")
+        .arg(MARK_KEPT.as_millis().to_string());
+    let mut together = redis::Pipeline::with_capacity(2);
+    together.add_command(put);
+    together.add_command(redis::cmd("GET").arg(&key).take());
+    let replies = primary.send_all(&together, until).await;
+    let kept = replies.ok().and_then(|mut replies| replies.pop());
+    let kept = kept.and_then(|reply| reply::text(reply.ok()?).ok());
+    History::new(kept.unwrap_or_default())
 }
 
 fn raise(class: Durability) {
