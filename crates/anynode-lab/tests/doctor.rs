@@ -126,6 +126,19 @@ async fn sentinels_over_a_primary_that_does_not_notice_its_fall_are_unsafe() {
     );
 }
 
+/// The doctor said of a lone server what the URL wanted of it, and took a revocation that no
+/// replica could acknowledge for a channel out of order.
+#[tokio::test]
+async fn a_redis_without_the_replicas_that_its_url_wants_is_unsafe() {
+    let server = Server::start_with(Kind::Redis, &durable()).await.unwrap();
+    let (report, code) = examine(&format!("{}&revoke=r2", server.fresh_url())).await;
+    assert_eq!(code, 1, "{report}");
+    let point = point(&report, "revocations");
+    assert_eq!(point["verdict"], "unsafe", "{report}");
+    assert_eq!(report["durability"], "asynchronous");
+    assert_eq!(unsafe_points(&report), ["revocations"], "{report}");
+}
+
 #[tokio::test]
 async fn a_postgresql_that_does_not_wait_for_its_disk_is_unsafe() {
     let setup = durable().with("fsync", "off");

@@ -90,14 +90,16 @@ pub enum Verdict {
 
 impl Deposed {
     /// How long a primary may answer that refuses to while fewer than `wanted` of its replicas
-    /// were heard within `lag`, where replicas are promoted by somebody who does not ask it.
+    /// were heard within `lag`, where replicas are promoted by somebody who does not ask it and
+    /// need as many to write.
     ///
-    /// One replica at least is promoted and leaves it, and all others may stay: on its side of
-    /// a partition, or until somebody tells them. So it refuses only if it needs every one of
-    /// its `replicas`, and does as soon as the promoted one has been silent for `lag`. Where it
-    /// needs fewer, nothing bounds it.
+    /// One of them is promoted, and each of the others follows one primary at a time. Where
+    /// they are too few for two primaries to have `wanted` each, the new one writes only with
+    /// replicas that the old one lost, so that it refuses when those have been silent for `lag`.
+    /// Where they are enough, on either side of a partition, nothing bounds it.
     pub fn by_replicas(replicas: u64, wanted: u64, lag: Duration) -> Self {
-        if wanted < replicas.max(1) || lag.is_zero() {
+        let others = replicas.saturating_sub(1);
+        if wanted == 0 || others >= wanted.saturating_mul(2) || lag.is_zero() {
             return Self::Unbounded;
         }
         Self::Within(lag)
@@ -125,17 +127,17 @@ mod tests {
     const LAG: Duration = Duration::from_secs(3);
 
     #[test]
-    fn a_primary_that_needs_all_its_replicas_notices_the_one_that_is_promoted() {
-        for (replicas, wanted) in [(1, 1), (2, 2), (2, 3), (0, 1)] {
+    fn two_primaries_that_cannot_both_have_their_replicas_do_not_both_answer() {
+        for (replicas, wanted) in [(1, 1), (2, 1), (2, 2), (2, 3), (3, 2), (4, 2), (0, 1)] {
             let bound = Deposed::by_replicas(replicas, wanted, LAG);
             assert_eq!(bound, Deposed::Within(LAG), "{replicas} {wanted}");
         }
     }
 
     #[test]
-    fn a_primary_that_may_keep_a_replica_notices_nothing() {
+    fn a_primary_that_may_keep_as_many_replicas_as_it_needs_notices_nothing() {
         let none = Duration::ZERO;
-        for (replicas, wanted, lag) in [(2, 1, LAG), (1, 0, LAG), (0, 0, LAG), (1, 1, none)] {
+        for (replicas, wanted, lag) in [(3, 1, LAG), (5, 2, LAG), (1, 0, LAG), (1, 1, none)] {
             let bound = Deposed::by_replicas(replicas, wanted, lag);
             assert_eq!(bound, Deposed::Unbounded, "{replicas} {wanted} {lag:?}");
         }

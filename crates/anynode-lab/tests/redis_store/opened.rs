@@ -33,6 +33,7 @@ async fn the_facts_tell_how_long_a_deposed_primary_answers() {
     let sentinel = Server::start(Kind::RedisSentinel).await.unwrap();
     for (replicas, expected) in [
         ("0", Deposed::Unbounded),
+        // There are two: one is promoted, and the other cannot follow both.
         ("1", Deposed::Within(Duration::from_secs(3))),
     ] {
         let words = ["CONFIG", "SET", "min-replicas-to-write", replicas];

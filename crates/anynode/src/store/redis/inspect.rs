@@ -354,9 +354,9 @@ fn deposed_note(deposed: Deposed, primaries: &[About]) -> Note {
         Deposed::Unbounded => Verdict::Unsafe {
             why: "after a fail-over, nodes that still reach the old primary accept revoked \
                   sessions without end",
-            change: "CONFIG SET min-replicas-max-lag 2 on all servers, and min-replicas-to-write \
-                     to the number of replicas: with fewer, the old primary may keep some (in a \
-                     cluster: let the user read cluster-node-timeout)",
+            change: "CONFIG SET min-replicas-max-lag 2 and min-replicas-to-write to half the \
+                     number of replicas, rounded up, on all servers: with fewer, two primaries \
+                     may have theirs (in a cluster: let the user read cluster-node-timeout)",
         },
         Deposed::Never | Deposed::Within(_) => Verdict::Safe,
     };
