@@ -85,11 +85,8 @@ impl Sentinel {
         Err(last)
     }
 
-    async fn count(&self, sentinel: &Address, limit: Duration) -> Result<u64, Fault> {
-        let connection = self.connect(sentinel, limit).await?;
-        let mut question = redis::cmd("SENTINEL");
-        question.arg("MASTER").arg(&self.name);
-        let mut answer = reply::Items::of(connection.send(&question, limit).await?)?;
+    async fn count(&self, sentinel: &Address, until: Duration) -> Result<u64, Fault> {
+        let mut answer = reply::Items::of(self.told(sentinel, "MASTER", until).await?)?;
         while answer.len() > 1 {
             let (name, value) = (answer.text()?, answer.value()?);
             if name == "num-slaves" {
@@ -120,7 +117,10 @@ impl Sentinel {
 
     async fn ask(&self, sentinel: &Address) -> Result<Arc<Link>, Fault> {
         let until = boot_time() + SENTINEL_MAX;
-        let mut answer = match self.name_at(sentinel, until).await? {
+        let mut answer = match self
+            .told(sentinel, "GET-MASTER-ADDR-BY-NAME", until)
+            .await?
+        {
             redis::Value::Nil => {
                 return Err(Fault::Config("the sentinels know no primary of this name"));
             }
@@ -142,11 +142,16 @@ impl Sentinel {
         }
     }
 
-    /// What a sentinel says of the name. Sentinels mostly want no password, and refuse one when
-    /// they have none.
-    async fn name_at(&self, sentinel: &Address, until: Duration) -> Result<redis::Value, Fault> {
+    /// What a sentinel answers to a question about the name. Sentinels mostly want no password,
+    /// and refuse one when they have none.
+    async fn told(
+        &self,
+        sentinel: &Address,
+        what: &str,
+        until: Duration,
+    ) -> Result<redis::Value, Fault> {
         let mut question = redis::cmd("SENTINEL");
-        question.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.name);
+        question.arg(what).arg(&self.name);
         let asked = async |setup: &Setup| {
             let limit = until.saturating_sub(boot_time()).min(CONNECT_MAX);
             let config = AsyncConnectionConfig::new();
