@@ -1,9 +1,11 @@
 //! What the servers are and what they can promise: the raw material of `anynode doctor`.
 
+mod deposed;
+
 use std::time::Duration;
 
 use anynode_core::{
-    ClockKind, Deposed, Durability, Facts, Note, Verdict,
+    ClockKind, Durability, Facts, Note, Verdict,
     store::{Error, Result},
 };
 use redis::AsyncConnectionConfig;
@@ -20,10 +22,6 @@ use super::{
 use crate::{clock::boot_time, store::net::Security};
 
 const VERB: &str = "inspect";
-
-/// A replica that has been silent for this much longer than it may is noticed as late as this,
-/// because the primary looks once a second.
-const LAG_CHECK: Duration = Duration::from_secs(1);
 
 /// What every primary says of itself.
 struct Seen {
@@ -45,7 +43,7 @@ pub(super) async fn inspect(servers: &Servers) -> Result<Facts> {
     let until = servers.until();
     let seen = look(servers, until).await;
     let seen = seen.map_err(|fault| fault.error(VERB, Nature::Read, false))?;
-    let deposed = deposed(&servers.topology, &seen);
+    let deposed = deposed::bound(&servers.topology, &seen);
     Ok(Facts {
         store: NAME,
         version: seen
@@ -62,7 +60,7 @@ pub(super) async fn inspect(servers: &Servers) -> Result<Facts> {
             eviction(&seen.primaries),
             persistence(&seen.primaries),
             replication(&servers.topology, &seen.primaries),
-            deposed_note(deposed, &seen.primaries),
+            deposed::note(deposed, &seen.primaries),
         ],
     })
 }
@@ -303,65 +301,6 @@ fn replication(topology: &Topology, primaries: &[About]) -> Note {
     };
     Note {
         point: "replication",
-        found,
-        verdict,
-    }
-}
-
-/// How long a primary that was deposed may still answer.
-fn deposed(topology: &Topology, seen: &Seen) -> Deposed {
-    let replicas = |about: &About| about.number("connected_slaves").max(seen.watched);
-    let by_lag = |about: &About| {
-        let lag = match about.setting_number("min-replicas-max-lag") {
-            0 => Duration::ZERO,
-            seconds => Duration::from_secs(seconds) + LAG_CHECK,
-        };
-        let wanted = about.setting_number("min-replicas-to-write");
-        Deposed::by_replicas(replicas(about), wanted, lag)
-    };
-    let by_majority = |about: &About| match about.setting_number("cluster-node-timeout") {
-        0 => Deposed::Unbounded,
-        millis => Deposed::Within(Duration::from_millis(millis)),
-    };
-    let primaries = seen.primaries.iter();
-    match topology {
-        Topology::Single(_) if primaries.clone().all(|it| replicas(it) == 0) => Deposed::Never,
-        Topology::Single(_) | Topology::Sentinel(_) => longest(primaries.map(by_lag)),
-        Topology::Cluster(_) => longest(primaries.map(by_majority)),
-    }
-}
-
-/// The worst of the bounds of all primaries.
-fn longest(bounds: impl Iterator<Item = Deposed>) -> Deposed {
-    let longer = |one, other| match (one, other) {
-        (Deposed::Within(one), Deposed::Within(other)) => Deposed::Within(one.max(other)),
-        (Deposed::Never, bound) | (bound, Deposed::Never) => bound,
-        (Deposed::Unbounded, _) | (_, Deposed::Unbounded) => Deposed::Unbounded,
-    };
-    bounds.reduce(longer).unwrap_or(Deposed::Unbounded)
-}
-
-fn deposed_note(deposed: Deposed, primaries: &[About]) -> Note {
-    let found = match deposed {
-        Deposed::Never => "nobody takes its place".to_owned(),
-        Deposed::Within(bound) => format!("answers for at most {} ms", bound.as_millis()),
-        Deposed::Unbounded if primaries.iter().all(About::tells_settings) => {
-            "answers for as long as it likes".to_owned()
-        }
-        Deposed::Unbounded => "not told: the user may not read the settings".to_owned(),
-    };
-    let verdict = match deposed {
-        Deposed::Unbounded => Verdict::Unsafe {
-            why: "after a fail-over, nodes that still reach the old primary accept revoked \
-                  sessions without end",
-            change: "CONFIG SET min-replicas-max-lag 2 and min-replicas-to-write to half the \
-                     number of replicas, rounded up, on all servers: with fewer, two primaries \
-                     may have theirs (in a cluster: let the user read cluster-node-timeout)",
-        },
-        Deposed::Never | Deposed::Within(_) => Verdict::Safe,
-    };
-    Note {
-        point: "deposed primary",
         found,
         verdict,
     }

@@ -184,21 +184,16 @@ async fn rebind(
 ) -> Result<Replace> {
     const VERB: &str = "replace";
     read::complete(servers, VERB, &mut found, until).await?;
-    if !found.kept.is_alive(found.now) {
-        return Ok(Replace::Gone);
-    }
     let entry = match &draft.user {
         Some(user) => join(servers, VERB, user, draft, until).await?,
         None => None,
     };
-    // Whoever stays with their user is judged by the entry that stamps them: a revocation that
-    // came after the first judgement would be undone by the stamp.
-    let binding = found.kept.record.binding.as_ref();
-    if let Some(binding) = binding.filter(|binding| draft.user.as_ref() == Some(&binding.user))
-        && !entry
-            .unwrap_or_default()
-            .admits(&draft.handle, binding.stamp)
-    {
+    // Judged by another entry than the one that stamps it, a session that stays with its user
+    // would outlive a revocation that came in between.
+    if found.kept.record.user() == draft.user.as_ref() {
+        found.kept.user = entry;
+    }
+    if !found.kept.is_alive(found.now) {
         return Ok(Replace::Gone);
     }
     let stamp = Stamp::Given(epoch(entry));
