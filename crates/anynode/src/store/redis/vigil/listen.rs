@@ -30,9 +30,17 @@ enum Past {
     Unread,
 }
 
-/// Listens for as long as there is a vigil. Whether it can is known when this returns.
+/// Listens for as long as there is a vigil. Whether it can is known when this returns, and then
+/// what was revoked before is remembered: what is told while that is read waits, and is lost with
+/// the channel.
 pub(super) async fn start(vigil: &Arc<Vigil>) {
-    let first = Listener::open(&vigil.servers).await;
+    let first = match Listener::open(&vigil.servers).await {
+        Ok(mut listener) => {
+            let heard = listener.hear(&Arc::downgrade(vigil)).await;
+            heard.map(|()| listener)
+        }
+        Err(error) => Err(error),
+    };
     if let Err(error) = &first {
         vigil.miss(error);
     }
