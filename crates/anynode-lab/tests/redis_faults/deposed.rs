@@ -9,9 +9,10 @@ use tokio::time::{Instant, sleep};
 use crate::pair::Pair;
 use crate::scene::{is_alive, session, until_passed};
 
-/// After so much silence a primary no longer writes, and looks once a second.
+/// After so much silence, counted in whole seconds, a primary no longer writes, and looks once a
+/// second.
 const LAG: Duration = Duration::from_secs(1);
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_secs(2);
 
 /// What a loaded machine may take on top.
 const SLACK: Duration = Duration::from_secs(1);

@@ -34,7 +34,7 @@ async fn the_facts_tell_how_long_a_deposed_primary_answers() {
     for (replicas, expected) in [
         ("0", Deposed::Unbounded),
         // There are two: one is promoted, and the other cannot follow both.
-        ("1", Deposed::Within(Duration::from_secs(3))),
+        ("1", Deposed::Within(Duration::from_secs(4))),
     ] {
         let words = ["CONFIG", "SET", "min-replicas-to-write", replicas];
         sentinel.command(&words).await.unwrap();

@@ -6,9 +6,9 @@ use anynode_core::{Deposed, Note, Verdict};
 
 use super::{About, Seen, Topology};
 
-/// A replica that has been silent for this much longer than it may is noticed as late as this,
-/// because the primary looks once a second.
-const LAG_CHECK: Duration = Duration::from_secs(1);
+/// A replica that has been silent for longer than it may is noticed as late as this: the primary
+/// counts silence in whole seconds, and looks once a second.
+const LAG_CHECK: Duration = Duration::from_secs(2);
 
 /// How long a primary that was deposed may still answer.
 pub(super) fn bound(topology: &Topology, seen: &Seen) -> Deposed {
