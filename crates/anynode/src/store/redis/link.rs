@@ -4,7 +4,10 @@ use std::{
     fmt,
     future::Future,
     io,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -42,6 +45,8 @@ pub(super) struct Setup {
 pub(super) struct Connection {
     client: MultiplexedConnection,
     driver: JoinHandle<()>,
+    /// When it last gave a reply, in milliseconds on the boot clock.
+    heard: AtomicU64,
 }
 
 #[derive(Default)]
@@ -56,6 +61,9 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// The longest pause between two attempts.
 const PAUSE_MAX: Duration = Duration::from_millis(500);
+
+/// A connection on which a call is late is given up when no other had a reply for so long.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// How long one attempt to connect may take.
 pub(super) const CONNECT_MAX: Duration = Duration::from_secs(1);
@@ -117,8 +125,13 @@ impl Setup {
         let (client, driver) = timeout(limit, greeting)
             .await
             .map_err(|_| Fault::Unreached(Arc::new(io::ErrorKind::TimedOut.into())))??;
-        let driver = tokio::spawn(driver);
-        Ok(Connection { client, driver })
+        let connection = Connection {
+            client,
+            driver: tokio::spawn(driver),
+            heard: AtomicU64::default(),
+        };
+        connection.hear();
+        Ok(connection)
     }
 
     fn bare() -> RedisConnectionInfo {
@@ -137,10 +150,21 @@ impl Connection {
         self.driver.is_finished()
     }
 
+    fn hear(&self) {
+        self.heard.store(millis(boot_time()), Ordering::Relaxed);
+    }
+
+    fn is_silent(&self) -> bool {
+        let heard = self.heard.load(Ordering::Relaxed);
+        millis(boot_time()).saturating_sub(heard) >= millis(SILENCE)
+    }
+
     /// Sends a command and waits for its reply until `until` on the boot clock.
     pub(super) async fn send(&self, command: &Cmd, until: Duration) -> Result<Value, Fault> {
         let mut client = self.client.clone();
-        match before(until, client.send_packed_command(command)).await? {
+        let reply = before(until, client.send_packed_command(command)).await?;
+        self.hear();
+        match reply {
             Ok(Value::ServerError(error)) => Err(Fault::of_server(&error)),
             Ok(value) => Ok(value),
             Err(error) => Err(Fault::of_driver(error)),
@@ -156,6 +180,7 @@ impl Connection {
         let mut client = self.client.clone();
         let sending = client.send_packed_commands(commands, 0, commands.len());
         let replies = before(until, sending).await?.map_err(Fault::of_driver)?;
+        self.hear();
         if replies.len() != commands.len() {
             return Err(Fault::Lost);
         }
@@ -255,11 +280,14 @@ impl Link {
         replies
     }
 
-    /// A connection that was once late is not used again: half-open ones never say that they
-    /// broke, and behind a late reply all later ones wait.
+    /// A connection that is late and silent is not used again: half-open ones never say that
+    /// they broke, and behind a late reply all later ones wait. Where others have replies, the
+    /// way is slow or the call had little time, and connecting anew would only add to that.
     fn keep_or_drop(&self, connection: &Arc<Connection>, fault: Option<&Fault>) {
-        if !matches!(fault, Some(Fault::Lost | Fault::Late { .. })) {
-            return;
+        match fault {
+            Some(Fault::Lost) => {}
+            Some(Fault::Late { .. }) if connection.is_silent() => {}
+            _ => return,
         }
         let mut current = self.slot_mut();
         if current
@@ -304,6 +332,10 @@ pub(super) fn jittered(attempt: u32) -> Duration {
     let most = PAUSE.saturating_mul(1 << attempt.min(10)).min(PAUSE_MAX);
     let share = u32::try_from(random::number() % 1_024).expect("less than 1024");
     most * (share + 1) / 1_024
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 async fn before<F: Future>(until: Duration, reply: F) -> Result<F::Output, Fault> {

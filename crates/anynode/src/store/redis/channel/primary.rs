@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::time::timeout;
+
 use super::member::{self, Member};
 use crate::{
     clock::boot_time,
@@ -9,7 +11,8 @@ use crate::{
     store::{
         net::Address,
         redis::{
-            fault::{Fault, Refusal},
+            fault::Fault,
+            first::first,
             keys::{Slot, Tag},
             link::Link,
             servers::Servers,
@@ -34,8 +37,9 @@ pub(super) struct Primary {
 /// to have met its own.
 const TAGS_TRIED: u64 = 400_000;
 
-/// How long one primary may take to name the others.
-const ASKING_MAX: Duration = Duration::from_millis(500);
+/// How long one primary may take to name the others: the connection is that of all calls, and is
+/// given up by one that is late.
+const ASKING_MAX: Duration = Duration::from_secs(2);
 
 /// The primaries there are now, asked of whoever has to know.
 ///
@@ -54,17 +58,20 @@ pub(super) async fn find(servers: &Servers, until: Duration) -> Result<Vec<Prima
         return Ok(links.iter().map(primary).collect());
     };
     let told: Vec<_> = links.iter().map(|link| link.address().clone()).collect();
-    let mut last = Fault::Refused(Refusal::ClusterDown);
-    for link in links {
-        let until = until.min(boot_time() + ASKING_MAX);
-        let reply = link.send(&member::command(), until).await;
-        match reply.and_then(|reply| member::read(&reply, link.address())) {
-            Ok(members) => return Ok(Primary::of_cluster(&members, &told)),
-            Err(fault) => last = fault,
+    let questions = links.clone().into_iter().map(|link| async move {
+        let until = boot_time() + ASKING_MAX;
+        let reply = link.send(&member::command(), until).await?;
+        member::read(&reply, link.address())
+    });
+    let left = until.saturating_sub(boot_time());
+    let late = |_| Err(Fault::Late { sent: false });
+    match timeout(left, first(questions)).await.unwrap_or_else(late) {
+        Ok(members) => Ok(Primary::of_cluster(&members, &told)),
+        Err(fault) => {
+            servers.topology.distrust(links.first());
+            Err(fault)
         }
-        servers.topology.distrust(Some(&link));
     }
-    Err(last)
 }
 
 // === impl Primary ===
