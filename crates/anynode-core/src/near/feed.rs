@@ -105,11 +105,11 @@ impl Feed {
         for (user, _) in &snapshot.users {
             horizon.user_revoked(user);
         }
-        let learned = memory.learn(snapshot, now);
-        if learned.is_err() {
+        let recalled = memory.recall(snapshot, now);
+        if recalled.is_err() {
             horizon.trust_nothing();
         }
-        learned
+        recalled
     }
 
     /// Notes that a barrier was begun, and that the clock said `sent` before the channel was

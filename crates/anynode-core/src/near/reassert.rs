@@ -104,45 +104,27 @@ impl Reassert {
         self.keep(assertion, until, Debt::Settled, self.capacity, now)
     }
 
-    /// Remembers what was revoked while nothing was heard, as the store has it now: the entries
-    /// of users that changed within the last window, and all tombstones, because nothing tells
-    /// how old they are.
+    /// Remembers for a window from now what was revoked before a channel was heard, as the store
+    /// has it now: the entries of users that changed within the last window, and all tombstones,
+    /// because nothing tells how old they are.
     ///
-    /// They take up to half of the room, and the other half is left for what is heard.
+    /// Whose sessions were revoked earlier is refused by the store that the snapshot is of, and
+    /// no fail-over brings them back. What is recalled takes up to half of the room, and the other
+    /// half is left for what is heard.
     ///
     /// # Errors
     /// [`Full`], as for [`Reassert::heard`]: some are not remembered.
-    pub fn recall(&mut self, snapshot: Snapshot, now: Duration) -> Result<(), Full> {
-        let window = u64::try_from(self.window.as_micros()).unwrap_or(u64::MAX);
-        let oldest = snapshot.now.as_micros().saturating_sub(window);
-        let users = snapshot.users.into_iter();
-        let users = users.filter(|(_, entry)| entry.epoch.as_micros() >= oldest);
-        let users = users.map(|(user, entry)| Assertion::User(user, entry));
-        let stones = snapshot.revoked.into_iter().map(Assertion::Session);
+    pub fn recall(&mut self, snapshot: &Snapshot, now: Duration) -> Result<(), Full> {
+        let recent = snapshot.now.back(self.window).as_micros();
+        let users = snapshot.users.iter();
+        let users = users.filter(|(_, entry)| entry.epoch.as_micros() >= recent);
+        let users = users.map(|(user, entry)| Assertion::User(user.clone(), *entry));
+        let stones = snapshot.revoked.iter().copied().map(Assertion::Session);
         let (until, most, mut recalled) = (now + self.window, self.capacity / 2, Ok(()));
         for assertion in users.chain(stones) {
             recalled = recalled.and(self.keep(assertion, until, Debt::Settled, most, now));
         }
         recalled
-    }
-
-    /// Remembers for a window from now what a channel starts from: the tombstones, and the entries
-    /// of users whose sessions were revoked within the window before.
-    ///
-    /// Whoever was revoked earlier is refused by the store that the snapshot is of, and no
-    /// fail-over brings their sessions back.
-    ///
-    /// # Errors
-    /// [`Full`], as for [`Reassert::heard`]; what there was room for is remembered.
-    pub fn learn(&mut self, snapshot: &Snapshot, now: Duration) -> Result<(), Full> {
-        let recent = snapshot.now.back(self.window).as_micros();
-        let tombstones = snapshot.revoked.iter().copied().map(Assertion::Session);
-        let users = snapshot.users.iter();
-        let users = users.filter(|(_, entry)| entry.epoch.as_micros() >= recent);
-        let users = users.map(|(user, entry)| Assertion::User(user.clone(), *entry));
-        users
-            .chain(tombstones)
-            .try_for_each(|assertion| self.heard(assertion, now))
     }
 
     /// Remembers a revocation that was not acknowledged as it had to be, until it is settled or

@@ -108,7 +108,7 @@ fn what_was_revoked_while_nothing_was_heard_is_read_and_remembered() {
         ],
         now: Timestamp::from_millis(1_000_000),
     };
-    memory.recall(snapshot, second(1)).expect("room");
+    memory.recall(&snapshot, second(1)).expect("room");
     assert!(memory.refuses(&handle(1)) && memory.refuses_record(&bound(2, 5)));
     assert_eq!(memory.len(), 2, "an old entry is no news");
     memory.forget(second(601));
@@ -122,7 +122,7 @@ fn what_is_read_leaves_room_for_what_is_heard() {
         revoked: (1..=3).map(stone).collect(),
         ..Snapshot::default()
     };
-    assert_eq!(memory.recall(snapshot, ZERO), Err(Full));
+    assert_eq!(memory.recall(&snapshot, ZERO), Err(Full));
     assert!(!memory.is_complete(ZERO));
     assert_eq!(memory.len(), 2);
     memory.heard(session(4), ZERO).expect("room");

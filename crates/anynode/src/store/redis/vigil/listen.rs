@@ -92,7 +92,7 @@ impl Listener {
             let snapshot = self.channel.snapshot().await?;
             self.past = Past::Known;
             if let Some(vigil) = vigil.upgrade() {
-                vigil.recall(snapshot);
+                vigil.recall(&snapshot);
             }
             return Ok(());
         }
@@ -123,7 +123,7 @@ impl Vigil {
     }
 
     /// Remembers what was revoked while nothing was heard.
-    fn recall(&self, snapshot: Snapshot) {
+    fn recall(&self, snapshot: &Snapshot) {
         if let Err(full) = self.memory().recall(snapshot, boot_time()) {
             raise_full(&full);
         }
