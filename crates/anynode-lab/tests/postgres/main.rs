@@ -10,6 +10,7 @@ mod fail_over;
 mod faults;
 mod full;
 mod logs;
+#[path = "../meter/mod.rs"]
 mod meter;
 mod opening;
 mod pooled;
