@@ -46,7 +46,7 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "teeth",
         parameters: "[PLANT...]",
-        summary: "build each planted bug and see that a check catches it",
+        summary: "plant each known bug and see that a check catches it",
         run: teeth::run,
     },
     Command {
@@ -82,9 +82,9 @@ const COMMANDS: &[Command] = &[
 ];
 
 fn main() -> ExitCode {
-    // Cargo calls a copy of this program instead of rustc while a bug is planted.
-    if let Some(plant) = teeth::wrapper::plant_of_this_process() {
-        return teeth::wrapper::run_rustc(&plant);
+    // Cargo calls a copy of this program instead of rustc where bugs are planted.
+    if teeth::wrapper::is_this_process() {
+        return teeth::wrapper::run_rustc();
     }
     let mut arguments = std::env::args().skip(1);
     let name = arguments.next().unwrap_or_else(|| "help".to_owned());

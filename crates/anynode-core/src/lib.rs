@@ -22,11 +22,13 @@ pub mod balance;
 #[cfg(feature = "contract")]
 pub mod contract;
 pub mod near;
+mod planted;
 pub mod session;
 pub mod store;
 mod time;
 
 pub use self::{
+    planted::planted,
     session::{
         Admission, Binding, Budget, Cause, Data, Delta, Device, Draft, Due, Epoch, Handle, Kind,
         Lifetime, Live, Moment, OverBudget, Payload, Presented, Previous, Quota, Record, Room,

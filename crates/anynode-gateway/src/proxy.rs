@@ -92,7 +92,7 @@ impl Proxy {
         let (mut response, mut lease) = forwarded?;
         let glance = Glance::at(response.headers());
         if let Err(refusal) = check_answer(&response, glance) {
-            if cfg!(planted = "reused_after_doubt") {
+            if anynode_core::planted("reused_after_doubt") {
                 lease.give_back();
             }
             // Without its lease the connection is closed: who knows what else comes over it.
@@ -174,7 +174,7 @@ impl Proxy {
             *request.method(),
             Method::GET | Method::HEAD | Method::OPTIONS
         );
-        let is_safe = is_safe || cfg!(planted = "post_sent_twice");
+        let is_safe = is_safe || anynode_core::planted("post_sent_twice");
         if self.after_silence == AfterSilence::Fail || !is_safe {
             return None;
         }

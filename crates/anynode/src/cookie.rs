@@ -211,7 +211,7 @@ impl CookieConfig {
                     return glance;
                 }
                 glance.presented = self.presented(value.as_bytes(), glance.presented);
-                value.set_sensitive(!cfg!(planted = "cookie_in_logs"));
+                value.set_sensitive(!anynode_core::planted("cookie_in_logs"));
             } else if name == header::USER_AGENT {
                 glance.user_agent = Some(value.clone());
             } else if name == header::UPGRADE && names_websocket(value.as_bytes()) {
@@ -227,7 +227,7 @@ impl CookieConfig {
             .filter_map(|pair| self.value(pair))
             .fold(so_far, |presented, value| match presented {
                 Presented::Nothing => parse(value),
-                _ if cfg!(planted = "last_of_two_cookies") => parse(value),
+                _ if anynode_core::planted("last_of_two_cookies") => parse(value),
                 _ => Presented::Ambiguous,
             })
     }

@@ -1,22 +1,19 @@
-//! Builds test programs, as shipped or with a plant.
+//! Builds test programs that have any bug the environment names.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Error};
 use serde::Deserialize;
 
 use super::checks::{ON_SERVERS_MAX, Programs, RUN_TIME_MAX, Suite};
-use super::plants::Plant;
 use super::plants::store::STORES;
 use super::wrapper;
 use crate::workspace::{Workspace, cargo};
 
-/// The name of the log of the run without a plant; no plant has a name with a dot.
-const SHIPPED: &str = "as.shipped";
-
-/// What a program is built with to have any bug of those in what runs on servers.
-pub(crate) const ON_SERVERS: &str = "on_servers";
+/// The names of logs that no plant's can be: no plant has a name with a dot.
+const WITHOUT_A_BUG: &str = "without.a.bug";
+const BUILD: &str = "the.build";
 
 /// Where planted code is built: a target directory of its own, so that no planted program ever
 /// lies where a shipped one is looked for.
@@ -38,92 +35,71 @@ struct Profile {
 }
 
 impl<'a> Workshop<'a> {
-    /// Makes the directories.
+    /// Makes the directories, and removes the logs of an earlier run.
     ///
     /// # Errors
     /// When they cannot be made.
     pub(crate) fn new(workspace: &'a Workspace) -> Result<Self, Error> {
         let target = workspace.target.join("teeth");
         let logs = target.join("log");
+        if logs.exists() {
+            std::fs::remove_dir_all(&logs)
+                .with_context(|| format!("cannot remove {}", logs.display()))?;
+        }
         std::fs::create_dir_all(&logs)
             .with_context(|| format!("cannot make {}", logs.display()))?;
         Ok(Self { workspace, target })
     }
 
-    /// What building and running the plant said.
+    /// What running with the plant said.
     pub(crate) fn log_of(&self, plant: &str) -> PathBuf {
         self.target.join("log").join(format!("{plant}.txt"))
     }
 
-    /// What building and running without a plant said.
-    pub(crate) fn shipped_log(&self) -> PathBuf {
-        self.log_of(SHIPPED)
+    /// What running without a bug said.
+    pub(crate) fn log_without_a_bug(&self) -> PathBuf {
+        self.log_of(WITHOUT_A_BUG)
     }
 
-    /// Builds the test programs of the suite without a plant; none if they do not build.
+    /// What the last build said.
+    pub(crate) fn log_of_build(&self) -> PathBuf {
+        self.log_of(BUILD)
+    }
+
+    /// Builds the test programs of the suite, which then have any bug that the environment
+    /// names; none if they do not build.
     ///
     /// # Errors
     /// When cargo cannot be run.
-    pub(crate) fn build_as_shipped(&self, suite: &Suite<'_>) -> Result<Option<Programs>, Error> {
-        self.build(suite.package, suite.target, None, &self.shipped_log())
-    }
-
-    /// Builds the test programs of the plant with the plant; none if they do not build.
-    ///
-    /// # Errors
-    /// When cargo cannot be run.
-    pub(crate) fn build_planted(&self, plant: &Plant) -> Result<Option<Programs>, Error> {
-        // What runs on servers is text, and the environment says which bug is in it.
-        let is_text = plant.target == STORES;
-        let cfg = if is_text { ON_SERVERS } else { plant.name };
-        let wrapper = wrapper::install(&self.target.join("wrap"), cfg)?;
-        let log = self.log_of(plant.name);
-        let built = self.build(plant.package, plant.target, Some(&wrapper), &log)?;
-        Ok(built.map(|programs| Programs {
-            planted: is_text.then_some(plant.name),
-            ..programs
-        }))
-    }
-
-    fn build(
-        &self,
-        package: &str,
-        target: &[&str],
-        wrapper: Option<&Path>,
-        log: &Path,
-    ) -> Result<Option<Programs>, Error> {
-        let mut command = cargo();
-        command
+    pub(crate) fn build(&self, suite: &Suite) -> Result<Option<Programs>, Error> {
+        let wrapper = wrapper::install(&self.target)?;
+        let log = self.log_of_build();
+        let said = File::options().append(true).create(true).open(&log);
+        let said = said.with_context(|| format!("cannot write {}", log.display()))?;
+        let output = cargo()
             .args(["test", "--locked", "--all-features", "--no-run"])
             .args(["--message-format", "json-render-diagnostics"])
-            .args(["--package", package])
-            .args(target)
+            .args(["--package", suite.package])
+            .args(suite.target)
             .arg("--target-dir")
             .arg(&self.target)
-            // Each plant is built once: incremental state would only fill the disk.
-            .env("CARGO_INCREMENTAL", "0")
-            .env_remove("RUSTC_WORKSPACE_WRAPPER")
-            .envs(wrapper.map(|path| ("RUSTC_WORKSPACE_WRAPPER", path)));
-        let said = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
-        let output = command
+            .env("RUSTC_WORKSPACE_WRAPPER", wrapper)
             .stderr(said)
             .output()
             .context("cannot start cargo")?;
         if !output.status.success() {
             return Ok(None);
         }
-        let is_on_servers = target == STORES;
-        let manifest = &self.workspace.member(package)?.manifest_path;
+        let is_on_servers = suite.target == STORES;
+        let manifest = &self.workspace.member(suite.package)?.manifest_path;
         Ok(Some(Programs {
             paths: test_programs(&String::from_utf8_lossy(&output.stdout)),
             directory: manifest.parent().unwrap_or(manifest).to_path_buf(),
-            log: log.to_path_buf(),
             run_time_max: if is_on_servers {
                 ON_SERVERS_MAX
             } else {
                 RUN_TIME_MAX
             },
-            planted: None,
             // Laws on servers wait more than they work.
             arguments: if is_on_servers {
                 &["--test-threads", "12"]

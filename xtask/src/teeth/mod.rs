@@ -1,7 +1,8 @@
 //! `cargo xtask teeth`: planted bugs that a check must catch.
 //!
-//! A plant is a known bug at a line of shipped code that only compiles in under
-//! `cfg(planted = "name")`. Checks that stay green with the bug in place prove nothing.
+//! A plant is a known bug at a line of shipped code that only compiles in under `cfg(planted)`, and
+//! then is there if the environment names it: all of them are tried with one build. Checks that
+//! stay green with the bug in place prove nothing.
 
 mod build;
 mod checks;
@@ -9,15 +10,16 @@ mod kinds;
 mod plants;
 pub(crate) mod wrapper;
 
+use std::collections::BTreeMap;
+
 use anyhow::Error;
 
 use crate::Outcome;
 use crate::bring;
 use crate::clock::Stopwatch;
 use crate::workspace::{Extent, Workspace};
-pub(crate) use build::ON_SERVERS;
 use build::Workshop;
-use checks::{Ending, Verdict};
+use checks::{Ending, Programs, Verdict};
 use kinds::Kinds;
 use plants::store::STORES;
 use plants::{Plant, plants};
@@ -27,7 +29,7 @@ pub(crate) fn plant_names() -> Vec<&'static str> {
     plants().map(|plant| plant.name).collect()
 }
 
-/// Builds the named plants, or all, and ends with `caught N of N`.
+/// Tries the named plants, or all, and ends with `caught N of N`.
 pub(crate) fn run(names: &[String]) -> Result<Outcome, Error> {
     let Some(plants) = selected(names) else {
         return Ok(Outcome::Unusable);
@@ -36,14 +38,16 @@ pub(crate) fn run(names: &[String]) -> Result<Outcome, Error> {
     bring::bring(&workspace, &bring::tool_names())?;
     let workshop = Workshop::new(&workspace)?;
     let mut kinds = Kinds::default();
-    if !is_green_without_plants(&workshop, &plants, &mut kinds)? {
+    let Some(shelf) = green_without_plants(&workshop, &plants, &mut kinds)? else {
         println!("a check that is red without a bug cannot catch one; nothing was planted");
         return Ok(Outcome::Broken);
-    }
+    };
     let mut caught = 0;
     for plant in &plants {
         let watch = Stopwatch::start();
-        let verdict = verdict_on(&workshop, plant)?;
+        let programs = &shelf[&(plant.package, plant.target)];
+        let ending = programs.run(plant.checks, Some(plant.name), &workshop.log_of(plant.name))?;
+        let verdict = Verdict::of(ending, plant);
         if plant.is_on_servers() {
             kinds.read_inside(&std::fs::read_to_string(workshop.log_of(plant.name))?);
         }
@@ -85,22 +89,28 @@ fn selected(names: &[String]) -> Option<Vec<&'static Plant>> {
     Some(plants().filter(is_selected).collect())
 }
 
-/// Runs every selected check on the code as it ships; among those of stores are the ones that
-/// have a bug in front of the store.
-fn is_green_without_plants(
+/// The test programs of a package and target.
+type Shelf = BTreeMap<(&'static str, &'static [&'static str]), Programs>;
+
+/// Builds the programs of every selected check and runs them without a bug: all, if they are
+/// green. Among those of stores are the ones that have a bug in front of the store.
+fn green_without_plants(
     workshop: &Workshop,
-    plants: &[&Plant],
+    plants: &[&'static Plant],
     kinds: &mut Kinds,
-) -> Result<bool, Error> {
-    let watch = Stopwatch::start();
-    let mut is_green = true;
+) -> Result<Option<Shelf>, Error> {
+    let (watch, log) = (Stopwatch::start(), workshop.log_without_a_bug());
+    let (mut is_green, mut shelf) = (true, Shelf::new());
     for mut suite in checks::suites(plants) {
         let is_on_servers = suite.target == STORES;
         if is_on_servers {
             suite.checks.push("::bugs::");
         }
-        let Some(programs) = workshop.build_as_shipped(&suite)? else {
-            println!("{suite}: does not build without a plant");
+        let Some(programs) = workshop.build(&suite)? else {
+            println!(
+                "{suite}: does not build; see {}",
+                workshop.log_of_build().display()
+            );
             is_green = false;
             continue;
         };
@@ -108,26 +118,16 @@ fn is_green_without_plants(
             println!("{suite}: no test matches `{check}`");
             is_green = false;
         }
-        let ending = programs.run(&suite.checks)?;
+        let ending = programs.run(&suite.checks, None, &log)?;
         if is_on_servers {
-            kinds.read_in_front(&std::fs::read_to_string(workshop.shipped_log())?);
+            kinds.read_in_front(&std::fs::read_to_string(&log)?);
         }
         if ending != Ending::Green {
-            println!(
-                "{suite}: {ending} without a plant; see {}",
-                workshop.shipped_log().display()
-            );
+            println!("{suite}: {ending} without a bug; see {}", log.display());
             is_green = false;
         }
+        shelf.insert((suite.package, suite.target), programs);
     }
-    println!("checks without plants ({})", watch.seconds());
-    Ok(is_green)
-}
-
-fn verdict_on(workshop: &Workshop, plant: &Plant) -> Result<Verdict, Error> {
-    let Some(programs) = workshop.build_planted(plant)? else {
-        return Ok(Verdict::DoesNotBuild);
-    };
-    let ending = programs.run(plant.checks)?;
-    Ok(Verdict::of(ending, plant))
+    println!("checks without a bug ({})", watch.seconds());
+    Ok(is_green.then_some(shelf))
 }

@@ -1,6 +1,6 @@
 //! The table of planted bugs.
 //!
-//! To add one: write `cfg!(planted = "name")` at the line where the bug would be, and a row here.
+//! To add one: write `planted("name")` at the line where the bug would be, and a row here.
 
 mod gateway;
 mod lab;
@@ -13,7 +13,7 @@ pub(crate) mod store;
 /// A known bug, and the checks of which at least one must fail while it is in the code.
 #[derive(Debug)]
 pub(crate) struct Plant {
-    /// The name in `cfg(planted = "name")`: lower-case words with underscores.
+    /// The name in `planted("name")`: lower-case words with underscores.
     pub(crate) name: &'static str,
     /// What goes wrong, in one sentence.
     pub(crate) bug: &'static str,

@@ -1,7 +1,6 @@
-//! The stand-in for rustc that plants a bug.
+//! The stand-in for rustc that compiles the planted bugs in.
 //!
-//! Cargo calls it for packages of the workspace alone, so dependencies are built once and without
-//! the cfg. Its path has the plant's name in it, which keeps the builds of two plants apart.
+//! Cargo calls it for packages of the workspace alone, so dependencies are built without the cfg.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -12,15 +11,14 @@ use anyhow::{Context, Error};
 /// The name under which this program stands in for rustc.
 const FILE_NAME: &str = "rustc-wrapper";
 
-/// Puts a copy of this program at `directory/<plant>/rustc-wrapper`.
+/// Puts a copy of this program at `directory/rustc-wrapper`.
 ///
 /// # Errors
 /// When the copy cannot be made.
-pub(crate) fn install(directory: &Path, plant: &str) -> Result<PathBuf, Error> {
-    let directory = directory.join(plant);
+pub(crate) fn install(directory: &Path) -> Result<PathBuf, Error> {
     let wrapper = directory.join(FILE_NAME);
     let program = std::env::current_exe().context("cannot find this program")?;
-    std::fs::create_dir_all(&directory)?;
+    std::fs::create_dir_all(directory)?;
     // An older copy goes first: a link is made, never overwritten.
     if wrapper.exists() {
         std::fs::remove_file(&wrapper)?;
@@ -32,22 +30,18 @@ pub(crate) fn install(directory: &Path, plant: &str) -> Result<PathBuf, Error> {
     Ok(wrapper)
 }
 
-/// The plant to apply if this process was started as the stand-in.
-pub(crate) fn plant_of_this_process() -> Option<String> {
-    let own_path = PathBuf::from(std::env::args_os().next()?);
-    plant_of(&own_path)
+/// Whether this process was started as the stand-in.
+pub(crate) fn is_this_process() -> bool {
+    let own_path = std::env::args_os().next().map(PathBuf::from);
+    own_path.is_some_and(|path| is_stand_in(&path))
 }
 
-fn plant_of(own_path: &Path) -> Option<String> {
-    if own_path.file_name()? != FILE_NAME {
-        return None;
-    }
-    let plant = own_path.parent()?.file_name()?;
-    Some(plant.to_str()?.to_owned())
+fn is_stand_in(own_path: &Path) -> bool {
+    own_path.file_name().is_some_and(|name| name == FILE_NAME)
 }
 
-/// Runs rustc as cargo asked, with the plant's cfg added.
-pub(crate) fn run_rustc(plant: &str) -> ExitCode {
+/// Runs rustc as cargo asked, with the cfg of planted bugs added.
+pub(crate) fn run_rustc() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     let Some(rustc) = arguments.next() else {
         eprintln!("error: a stand-in for rustc is called with the path of rustc");
@@ -57,7 +51,7 @@ pub(crate) fn run_rustc(plant: &str) -> ExitCode {
     let mut command = Command::new(rustc);
     command.args(&arguments);
     if compiles_a_crate(&arguments) {
-        command.arg("--cfg").arg(format!("planted=\"{plant}\""));
+        command.args(["--cfg", "planted"]);
     }
     match command.status() {
         Ok(status) if status.success() => ExitCode::SUCCESS,
@@ -69,8 +63,8 @@ pub(crate) fn run_rustc(plant: &str) -> ExitCode {
     }
 }
 
-/// Cargo also asks rustc for its version and, under the crate name `___`, for its cfgs; a plant in
-/// those answers would reach every build script.
+/// Cargo also asks rustc for its version and, under the crate name `___`, for its cfgs; the cfg
+/// in those answers would reach every build script.
 fn compiles_a_crate(arguments: &[OsString]) -> bool {
     let mut pairs = arguments.iter().zip(arguments.iter().skip(1));
     pairs.any(|(flag, name)| flag == "--crate-name" && name != "___")
@@ -86,16 +80,15 @@ mod tests {
     }
 
     #[test]
-    fn only_the_build_of_a_crate_gets_the_plant() {
+    fn only_the_build_of_a_crate_gets_the_bugs() {
         check(&["--crate-name", "anynode_core", "src/lib.rs"], true);
         check(&["-vV"], false);
         check(&["-", "--crate-name", "___", "--print=cfg"], false);
     }
 
     #[test]
-    fn the_directory_of_the_stand_in_names_the_plant() {
-        let path = Path::new("target/teeth/wrap/no_tombstone/rustc-wrapper");
-        assert_eq!(plant_of(path).as_deref(), Some("no_tombstone"));
-        assert_eq!(plant_of(Path::new("target/debug/xtask")), None);
+    fn the_stand_in_is_known_by_its_name() {
+        assert!(is_stand_in(Path::new("target/teeth/rustc-wrapper")));
+        assert!(!is_stand_in(Path::new("target/debug/xtask")));
     }
 }

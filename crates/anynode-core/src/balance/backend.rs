@@ -63,7 +63,7 @@ impl Incarnation {
     /// The same text of two backends makes two incarnations.
     #[must_use]
     pub fn named(name: &str, life: &str) -> Self {
-        let life = if cfg!(planted = "replaced_incarnation_honoured") {
+        let life = if crate::planted("replaced_incarnation_honoured") {
             ""
         } else {
             life

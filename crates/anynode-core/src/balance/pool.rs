@@ -378,7 +378,7 @@ impl Pool {
             all += 1;
             away += usize::from(member.condition.is_away());
         }
-        if (away + 1) * 100 <= all * EJECTED_PERCENT_MAX || cfg!(planted = "ejection_without_cap") {
+        if (away + 1) * 100 <= all * EJECTED_PERCENT_MAX || crate::planted("ejection_without_cap") {
             return Room::Free;
         }
         Room::Full

@@ -84,7 +84,7 @@ impl Feed {
     pub fn opened(&mut self, horizon: &Horizon) {
         self.stage = Stage::Unread;
         self.lost(horizon);
-        if !cfg!(planted = "no_flush_after_reconnect") {
+        if !crate::planted("no_flush_after_reconnect") {
             horizon.flush(self.shard);
         }
     }

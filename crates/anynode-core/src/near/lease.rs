@@ -65,7 +65,7 @@ impl Lease {
         let mut passed = self.begun.drain(..=place);
         let (_, mut sent) = passed.next_back().expect("it was found");
         drop(passed);
-        if cfg!(planted = "lease_from_receive_time") {
+        if crate::planted("lease_from_receive_time") {
             sent = now;
         }
         let heard = now;

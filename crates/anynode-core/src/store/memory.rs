@@ -19,7 +19,7 @@ use crate::{
     time::Clock,
 };
 
-#[cfg(planted = "epoch_read_from_memory_at_bind")]
+#[cfg(planted)]
 mod seen;
 mod shelf;
 mod watch;
@@ -42,7 +42,7 @@ pub struct MemoryStore {
     clock: Arc<dyn Clock>,
     shelf: Arc<RwLock<Shelf>>,
     watchers: Arc<Watchers>,
-    #[cfg(planted = "epoch_read_from_memory_at_bind")]
+    #[cfg(planted)]
     seen: seen::Seen,
 }
 
@@ -57,7 +57,7 @@ impl MemoryStore {
             watchers: Arc::new(Watchers::new(clock.clone())),
             clock,
             shelf: Arc::default(),
-            #[cfg(planted = "epoch_read_from_memory_at_bind")]
+            #[cfg(planted)]
             seen: seen::Seen::default(),
         }
     }
@@ -65,9 +65,10 @@ impl MemoryStore {
     /// The entry by which a bind is stamped, read within its write: a node that remembered it
     /// would stamp sessions with an epoch that another node has ended.
     fn entry_at_bind(&self, shelf: &Shelf, user: &UserId) -> Option<UserEntry> {
-        #[cfg(planted = "epoch_read_from_memory_at_bind")]
-        return self.seen.entry(user, shelf.entry(user));
-        #[cfg(not(planted = "epoch_read_from_memory_at_bind"))]
+        #[cfg(planted)]
+        if crate::planted("epoch_read_from_memory_at_bind") {
+            return self.seen.entry(user, shelf.entry(user));
+        }
         shelf.entry(user)
     }
 
@@ -106,7 +107,7 @@ impl Store for MemoryStore {
         draft.check(NAME, "replace")?;
         let (mut shelf, now) = (self.write(), self.clock.now());
         let kept = shelf.kept(&draft.handle);
-        if cfg!(planted = "upsert_on_replace") && kept.is_none() {
+        if crate::planted("upsert_on_replace") && kept.is_none() {
             let live = draft.live(now, None);
             shelf.put(&live);
             return Ok(Replace::Replaced(live));
@@ -124,7 +125,7 @@ impl Store for MemoryStore {
         let (mut shelf, now) = (self.write(), self.clock.now());
         for touch in batch {
             shelf.touch(touch, now);
-            if cfg!(planted = "touch_bumps_version") {
+            if crate::planted("touch_bumps_version") {
                 shelf.bump(&touch.handle);
             }
         }

@@ -129,7 +129,7 @@ fn take_out(
 ) -> Lookup {
     let fields = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
     let lookup = cookies.look_up(fields, now);
-    if lookup == Lookup::Absent || cfg!(planted = "affinity_cookie_passed_on") {
+    if lookup == Lookup::Absent || anynode_core::planted("affinity_cookie_passed_on") {
         return lookup;
     }
     let before = only_cookies(headers).and_then(last::copy);

@@ -65,7 +65,7 @@ pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap, glance: Glance) {
     if !glance.hop_by_hop {
         return;
     }
-    if headers.contains_key(CONNECTION) && !cfg!(planted = "nominated_passed") {
+    if headers.contains_key(CONNECTION) && !anynode_core::planted("nominated_passed") {
         for name in nominated(headers) {
             headers.remove(name);
         }
@@ -136,7 +136,7 @@ pub(crate) fn strip_trailers(trailers: &mut HeaderMap) {
             || NOT_IN_TRAILERS.contains(name)
             || is_hop_by_hop(name)
     };
-    if cfg!(planted = "forged_trailers") {
+    if anynode_core::planted("forged_trailers") {
         return;
     }
     remove_all(trailers, is_forged);

@@ -116,9 +116,8 @@ impl Guard {
             (Line::Bare, _) => None,
             // A second length is refused even if it is the same: nobody sends it in good faith.
             (Line::Field(said), Framing::Nothing) => Some(State::Head(said)),
-            (Line::Field(_), _) => {
-                cfg!(planted = "length_beside_chunked").then_some(State::Head(Framing::Chunked))
-            }
+            (Line::Field(_), _) => anynode_core::planted("length_beside_chunked")
+                .then_some(State::Head(Framing::Chunked)),
             (Line::Other, framing) => Some(State::Head(framing)),
             (Line::End, Framing::Nothing | Framing::Length(0)) => Some(State::Between),
             (Line::End, Framing::Length(length)) => Some(State::Length(length)),

@@ -170,7 +170,7 @@ where
                     }
                     let (status, writer) = (response.status(), session.clone());
                     let writing = async move { writer.finish_head(status, next).await };
-                    if cfg!(planted = "head_before_write") {
+                    if anynode_core::planted("head_before_write") {
                         let head = Ok(session.head());
                         tokio::spawn(writing);
                         return Poll::Ready(Ok(head::finish(response, session, head, next)));

@@ -73,7 +73,7 @@ impl Session {
             };
             handle
         };
-        if cfg!(planted = "logout_only_cookie") {
+        if anynode_core::planted("logout_only_cookie") {
             self.state().end();
             return Ok(None);
         }

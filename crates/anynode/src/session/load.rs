@@ -71,12 +71,12 @@ impl Session {
                 }
                 let moments_ago = live.now.since(live.record.secret_since) < LATE_MAX;
                 let Some(loaded) = admitted(id, live, Access::ReadWrite) else {
-                    if moments_ago && !cfg!(planted = "late_request_gets_a_session") {
+                    if moments_ago && !anynode_core::planted("late_request_gets_a_session") {
                         return Base::Outdated;
                     }
                     return Base::Empty(Access::ReadWrite);
                 };
-                let always = cfg!(planted = "touch_every_request");
+                let always = anynode_core::planted("touch_every_request");
                 if always || expiry::touch_is_due(&loaded.live) {
                     let idle_timeout = match always {
                         true => Duration::ZERO,
@@ -94,12 +94,14 @@ impl Session {
                 if let Some(stale) = &shared.stale {
                     stale.forget(&handle);
                 }
-                if cfg!(planted = "cookie_cleared_by_late_response") {
+                if anynode_core::planted("cookie_cleared_by_late_response") {
                     self.clear_cookie();
                 }
                 Base::Empty(Access::ReadWrite)
             }
-            Err(_) if cfg!(planted = "write_after_failed_read") => Base::Empty(Access::ReadWrite),
+            Err(_) if anynode_core::planted("write_after_failed_read") => {
+                Base::Empty(Access::ReadWrite)
+            }
             Err(error) if error.kind() == ErrorKind::Unavailable => self.without_store(id),
             Err(error) => Base::Failed(error.kind()),
         }

@@ -46,7 +46,7 @@ impl Shared {
                     return Ok(Replace::Replaced(newer));
                 }
                 (Ok(Replace::Conflict(newer)), Some(error)) => {
-                    if cfg!(planted = "rebase_after_unknown_outcome") {
+                    if anynode_core::planted("rebase_after_unknown_outcome") {
                         return Ok(Replace::Conflict(newer));
                     }
                     return Err(error);
@@ -63,7 +63,7 @@ impl Shared {
                     return Ok(Replace::Replaced(live));
                 }
                 Some(live) if live.record.version == *base => {}
-                Some(live) if cfg!(planted = "rebase_after_unknown_outcome") => {
+                Some(live) if anynode_core::planted("rebase_after_unknown_outcome") => {
                     return Ok(Replace::Conflict(live));
                 }
                 Some(_) => break,

@@ -4,7 +4,7 @@
 #[allow(dead_code, reason = "the stores on the network use parts of it each")]
 mod net;
 mod order;
-#[cfg(any(feature = "postgres", feature = "redis"))]
+#[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
 mod planted;
 #[cfg(feature = "postgres")]
 pub mod postgres;

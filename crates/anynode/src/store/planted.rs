@@ -1,6 +1,8 @@
-//! Bugs in what runs on the servers: `cargo xtask teeth` plants each and sees it caught.
+//! Bugs in texts that a store runs: `cargo xtask teeth` plants each and sees it caught.
 
-use std::env;
+use std::borrow::Cow;
+
+use anynode_core::planted;
 
 /// A bug in a text.
 pub(super) struct Bug {
@@ -12,15 +14,10 @@ pub(super) struct Bug {
     pub(super) bad: &'static str,
 }
 
-/// The text as this program sends it.
-///
-/// Only a program that was built to have bugs has one: that which its environment names, so
-/// that all of them are tried with one build.
-pub(super) fn planted(text: &str, bugs: &[Bug]) -> String {
-    if !cfg!(planted = "on_servers") {
-        return text.to_owned();
-    }
-    let name = env::var("ANYNODE_PLANTED").unwrap_or_default();
-    let planted = bugs.iter().filter(|bug| bug.planted == name);
-    planted.fold(text.to_owned(), |text, bug| text.replace(bug.good, bug.bad))
+/// The text as this program sends it: with the bug that is [`planted`], if one is.
+pub(super) fn with_bug<'a>(text: &'a str, bugs: &[Bug]) -> Cow<'a, str> {
+    let bug = bugs.iter().find(|bug| planted(bug.planted));
+    bug.map_or(Cow::Borrowed(text), |bug| {
+        Cow::Owned(text.replace(bug.good, bug.bad))
+    })
 }

@@ -73,7 +73,7 @@ impl Member {
 
     /// Tells whether it takes one more request.
     pub(super) fn has_room(&self) -> bool {
-        self.in_flight < self.in_flight_max || cfg!(planted = "full_ignored")
+        self.in_flight < self.in_flight_max || crate::planted("full_ignored")
     }
 
     /// Notes that a request is sent here.
@@ -91,7 +91,7 @@ impl Member {
 
     /// Why the clients that belong here had better go elsewhere; nothing if they need not.
     pub(super) fn gone(&self, now: Duration) -> Option<Gone> {
-        if self.condition.is_sound(now) || cfg!(planted = "dead_backend_pinned") {
+        if self.condition.is_sound(now) || crate::planted("dead_backend_pinned") {
             return None;
         }
         Some(match self.condition.state() {

@@ -34,7 +34,7 @@ pub(super) fn judge(
         Freshness::StaleOk(age) => age.max(limits.age_max),
         Freshness::Strict | Freshness::Bounded => limits.age_max,
     };
-    if !cfg!(planted = "copy_without_maximum_age") && sent.saturating_add(age_max) <= now {
+    if !crate::planted("copy_without_maximum_age") && sent.saturating_add(age_max) <= now {
         return Err(Why::Aged);
     }
     if ask.seen.is_some_and(|seen| is_unseen(packed, seen)) {
@@ -43,7 +43,7 @@ pub(super) fn judge(
     let store_now = packed.loaded_at() + now.saturating_sub(sent);
     let is_other = |secret| !packed.admits(secret, store_now);
     // A mismatch is no refusal: the login may just have happened on another node.
-    if !cfg!(planted = "secret_mismatch_refused") && ask.secret.is_some_and(is_other) {
+    if !crate::planted("secret_mismatch_refused") && ask.secret.is_some_and(is_other) {
         return Err(Why::Secret);
     }
     Ok(Hit {
@@ -88,7 +88,7 @@ fn fresh(
 pub(super) fn known(shard: StoreShard, user: User, horizon: &Horizon) -> Option<Duration> {
     let as_of = horizon.as_of(shard)?;
     match user {
-        Some((_, user_shard)) if !cfg!(planted = "one_lease_for_two_shards") => {
+        Some((_, user_shard)) if !crate::planted("one_lease_for_two_shards") => {
             Some(as_of.min(horizon.as_of(user_shard)?))
         }
         _ => Some(as_of),

@@ -78,7 +78,7 @@ impl Shelf {
             .kept(&touch.handle)
             .is_some_and(|kept| kept.is_alive(now));
         if let Some(Slot::Record(record, idle_deadline)) = self.slots.get_mut(&touch.handle)
-            && (alive || cfg!(planted = "touch_revives"))
+            && (alive || crate::planted("touch_revives"))
         {
             *idle_deadline = expiry::touched(record, *idle_deadline, now, touch.age);
         }
@@ -112,7 +112,7 @@ impl Shelf {
         };
         self.unlist(&handle);
         self.slots.remove(&handle);
-        if !cfg!(planted = "no_tombstone") {
+        if !crate::planted("no_tombstone") {
             let tombstone = Tombstone {
                 handle,
                 cause,
@@ -133,7 +133,7 @@ impl Shelf {
         spared: Option<Handle>,
         now: Timestamp,
     ) -> Effect {
-        if cfg!(planted = "revoke_by_index_only") {
+        if crate::planted("revoke_by_index_only") {
             let handles: Vec<_> = self.handles_of(user, None).collect();
             for handle in handles.into_iter().filter(|handle| Some(*handle) != spared) {
                 self.bury(handle, Cause::Epoch, now);
@@ -214,15 +214,18 @@ impl Shelf {
             Slot::Tombstone(tombstone) if now < tombstone.until => false,
             Slot::Record(record, idle_deadline) => {
                 let user = record.user().and_then(|user| self.entry(user));
-                #[cfg(planted = "sweep_takes_the_living")]
-                let idle_deadline = &expiry::idle_deadline(record, record.created_at);
-                match expiry::ended(record, *idle_deadline, user.as_ref(), now) {
+                let idle_deadline = if crate::planted("sweep_takes_the_living") {
+                    expiry::idle_deadline(record, record.created_at)
+                } else {
+                    *idle_deadline
+                };
+                match expiry::ended(record, idle_deadline, user.as_ref(), now) {
                     None => false,
                     // Its handle could be created anew and bear a stamp that is good again,
                     // so the revocation leaves its mark until the deadline.
                     Some(Cause::Epoch)
                         if now < record.deadline
-                            && !cfg!(planted = "sweep_forgets_epoch_deaths") =>
+                            && !crate::planted("sweep_forgets_epoch_deaths") =>
                     {
                         self.bury(*handle, Cause::Epoch, now);
                         true

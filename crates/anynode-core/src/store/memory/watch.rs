@@ -167,7 +167,7 @@ impl Channel for MemoryChannel {
         let mut state = self.watchers.state();
         state.nodes.insert(self.node.clone(), now);
         let queue = state.queues.entry(self.queue).or_default();
-        if cfg!(planted = "barrier_overtakes_event") {
+        if crate::planted("barrier_overtakes_event") {
             queue.events.push_front(Event::Passed(id, now));
             return Ok(id);
         }

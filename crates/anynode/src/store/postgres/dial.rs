@@ -184,7 +184,7 @@ impl Dialler {
         if let Some(password) = password {
             config.password(password);
         }
-        if cfg!(planted = "postgres_write_is_told_before_it_is_kept") {
+        if anynode_core::planted("postgres_write_is_told_before_it_is_kept") {
             config.options("-c synchronous_commit=off");
         }
         Ok(match security {

@@ -169,7 +169,7 @@ impl Inner {
     ) -> Result<Vec<Row>, Fault> {
         let mut tries = 1;
         loop {
-            let rows = if cfg!(planted = "ordinary_write_frees_the_reserve") {
+            let rows = if anynode_core::planted("ordinary_write_frees_the_reserve") {
                 self.despite_full(&self.writes, Act::Write, statement, values)
                     .await?
             } else {

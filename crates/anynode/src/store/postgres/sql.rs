@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::statement::{self, Statement};
-use crate::store::planted::{Bug, planted};
+use crate::store::planted::{Bug, with_bug};
 
 /// The texts of all statements.
 #[derive(Debug)]
@@ -11,6 +11,12 @@ pub(super) struct Sql(HashMap<&'static str, String>);
 
 /// What may be planted into the statements.
 const BUGS: &[Bug] = &[
+    Bug {
+        planted: "cursor_by_number",
+        good: "xid >= pg_snapshot_xmin($1::text::pg_snapshot) \
+               AND NOT pg_visible_in_snapshot(xid, $1::text::pg_snapshot)",
+        bad: "xid >= pg_snapshot_xmax($1::text::pg_snapshot)",
+    },
     Bug {
         planted: "postgres_replace_ignores_the_version",
         good: " AND r.counter = $17 AND r.write = $18 AND ",
@@ -39,7 +45,7 @@ impl Sql {
     /// The statements on a schema, whose name is quoted.
     pub(super) fn new(schema: &str) -> Self {
         let text =
-            |it: &&'static Statement| (it.name, planted(it.text, BUGS).replace("{s}", schema));
+            |it: &&'static Statement| (it.name, with_bug(it.text, BUGS).replace("{s}", schema));
         Self(statement::ALL.iter().map(text).collect())
     }
 

@@ -26,20 +26,6 @@ macro_rules! is_new {
     };
 }
 
-macro_rules! heartbeat {
-    ($($is_new:tt)*) => {
-        concat!(
-            "WITH ",
-            durable_clock!(),
-            ", s AS MATERIALIZED (SELECT pg_current_snapshot() AS snapshot), \
-             w AS (INSERT INTO {s}.node AS n (node, heartbeat_at) SELECT $3, c.now FROM c \
-             WHERE c.committed = 'on' ON CONFLICT (node) DO UPDATE \
-             SET heartbeat_at = greatest(n.heartbeat_at, excluded.heartbeat_at)) ",
-            poll!($($is_new)*)
-        )
-    };
-}
-
 /// What this statement sees and the snapshot of the last did not: neither a gap nor a change
 /// twice, however long a transaction took to commit, and without waiting for any. A cursor on
 /// `seq` would pass over what commits after a later number did.
@@ -62,11 +48,15 @@ pub(super) static POLL: Statement = Statement {
 /// again: a cursor that a heartbeat answered can be resumed.
 pub(super) static HEARTBEAT: Statement = Statement {
     name: "heartbeat",
-    text: if cfg!(planted = "cursor_by_number") {
-        heartbeat!("xid >= pg_snapshot_xmax($1::text::pg_snapshot)")
-    } else {
-        heartbeat!(is_new!())
-    },
+    text: concat!(
+        "WITH ",
+        durable_clock!(),
+        ", s AS MATERIALIZED (SELECT pg_current_snapshot() AS snapshot), \
+         w AS (INSERT INTO {s}.node AS n (node, heartbeat_at) SELECT $3, c.now FROM c \
+         WHERE c.committed = 'on' ON CONFLICT (node) DO UPDATE \
+         SET heartbeat_at = greatest(n.heartbeat_at, excluded.heartbeat_at)) ",
+        poll!(is_new!())
+    ),
     types: &[Type::TEXT, Type::INT8, Type::TEXT],
 };
 

@@ -166,7 +166,7 @@ impl Fault {
 
     /// Whether a call that met it may have been performed.
     pub(super) fn may_have_happened(&self) -> bool {
-        if cfg!(planted = "redis_lost_write_is_none") {
+        if anynode_core::planted("redis_lost_write_is_none") {
             return false;
         }
         matches!(

@@ -6,7 +6,7 @@ use super::{
     fault::{Fault, Refusal},
     link::Link,
 };
-use crate::store::planted::{Bug, planted};
+use crate::store::planted::{Bug, with_bug};
 
 /// All of them as one text, in the order in which they use each other.
 const CODE: &str = concat!(
@@ -82,7 +82,7 @@ const BUGS: &[Bug] = &[
 /// Gives a server the functions. One that got them meanwhile has them, and that is as good.
 pub(super) async fn teach(link: &Link, until: Duration) -> Result<(), Fault> {
     let mut command = redis::cmd("FUNCTION");
-    command.arg("LOAD").arg(planted(CODE, BUGS));
+    command.arg("LOAD").arg(&*with_bug(CODE, BUGS));
     match link.send(&command, until).await {
         Ok(_) | Err(Fault::Refused(Refusal::HasLibrary)) => Ok(()),
         Err(Fault::Stopped(_)) => Err(Fault::Config("the server does not take the functions")),

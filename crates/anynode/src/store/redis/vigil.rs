@@ -123,7 +123,7 @@ impl Vigil {
 
     /// Whether this node knows that the session was revoked, whatever the store says.
     pub(super) fn refuses(&self, record: &Record) -> bool {
-        if cfg!(planted = "memory_not_asked") || self.class == Durability::Asynchronous {
+        if anynode_core::planted("memory_not_asked") || self.class == Durability::Asynchronous {
             return false;
         }
         self.memory().refuses_record(record)
@@ -131,7 +131,7 @@ impl Vigil {
 
     /// What this node knows of a session that is about to be written.
     pub(super) fn known_of(&self, draft: &Draft) -> Known {
-        if cfg!(planted = "memory_not_asked") || self.class == Durability::Asynchronous {
+        if anynode_core::planted("memory_not_asked") || self.class == Durability::Asynchronous {
             return Known::default();
         }
         self.memory().known_of(&draft.handle, draft.user.as_ref())
@@ -183,7 +183,8 @@ impl Vigil {
             Some(tombstone) => Assertion::Session(tombstone),
             None => assertion.clone(),
         };
-        let enough = written.acknowledged >= quorum || cfg!(planted = "replicas_not_counted");
+        let enough =
+            written.acknowledged >= quorum || anynode_core::planted("replicas_not_counted");
         Ok(match enough {
             true => Asserted::ByAll(settled),
             false => Asserted::ByTooFew(settled, (written.acknowledged, quorum)),

@@ -10,6 +10,7 @@ use super::{
     fault::Fault,
     row::{self, columns},
 };
+use crate::store::planted::{Bug, with_bug};
 
 /// The record and its user's entry, seen by one statement (L2).
 pub(super) const LOAD: &str = concat!(
@@ -26,21 +27,19 @@ const LOAD_BARE: &str = concat!(
 );
 
 /// A user's records after a handle, in the order of their handles (L7).
-pub(super) const LIST: &str = if cfg!(planted = "list_scans") {
-    concat!(
-        "SELECT ",
-        columns!(),
-        "r.payload FROM record r LEFT JOIN user_entry u ON u.user = r.user \
-         WHERE r.user || '' = ?1 AND r.handle > ?2 ORDER BY r.handle"
-    )
-} else {
-    concat!(
-        "SELECT ",
-        columns!(),
-        "r.payload FROM record r LEFT JOIN user_entry u ON u.user = r.user \
-         WHERE r.user = ?1 AND r.handle > ?2 ORDER BY r.handle"
-    )
-};
+const LIST: &str = concat!(
+    "SELECT ",
+    columns!(),
+    "r.payload FROM record r LEFT JOIN user_entry u ON u.user = r.user \
+     WHERE r.user = ?1 AND r.handle > ?2 ORDER BY r.handle"
+);
+
+/// What may be planted into the statements.
+const BUGS: &[Bug] = &[Bug {
+    planted: "list_scans",
+    good: "WHERE r.user = ?1",
+    bad: "WHERE r.user || '' = ?1",
+}];
 
 const SCAN_RECORDS: &str = concat!(
     "SELECT ",
@@ -69,7 +68,7 @@ pub(super) fn list(
     page: &Page,
     now: impl FnOnce() -> Timestamp,
 ) -> Result<Listing, Fault> {
-    let mut statement = db.prepare_cached(LIST)?;
+    let mut statement = db.prepare_cached(&with_bug(LIST, BUGS))?;
     let mut rows = statement.query(params![user.as_str(), after(page.after.as_ref())])?;
     let now = now();
     let mut sessions: Vec<Live> = Vec::new();
@@ -249,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_list_reads_the_sessions_of_its_user_only_and_sorts_nothing() {
-        let plan = plan(LIST);
+        let plan = plan(&with_bug(LIST, BUGS));
         assert!(
             plan.contains("record_by_user (user=? AND handle>?)"),
             "{plan}"

@@ -160,7 +160,7 @@ impl Line {
 }
 
 fn heartbeat() -> &'static str {
-    if cfg!(planted = "heartbeat_refused_when_full") {
+    if anynode_core::planted("heartbeat_refused_when_full") {
         return "#!lua
 redis.call('SET', KEYS[1], '')
 redis.call('DEL', KEYS[1])
