@@ -159,6 +159,8 @@ pub(crate) const PARTS: &[Part] = &[
                 "--tests",
                 "--no-fail-fast",
                 "--",
+                // Most wait for a server, a fleet or a clock.
+                "--test-threads=4",
                 "--skip=on_server::",
             ],
             when_none_ran: NoneRan::Fails,

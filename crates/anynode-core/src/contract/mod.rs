@@ -24,6 +24,8 @@
 //! are seen (L12); that revocation, user entry and heartbeat go through while the store refuses
 //! ordinary writes because it is full (L13).
 
+#[doc(hidden)]
+pub mod boxed;
 mod laws;
 mod node;
 mod scene;
@@ -92,11 +94,27 @@ macro_rules! contract_tests_emit {
                 fn $name() {
                     $run(async {
                         let world = $world;
-                        $crate::contract::$law::$name(&world).await;
+                        $crate::contract::boxed::$law::$name(&world).await;
                     });
                 }
             )*
         }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! contract_boxed_emit {
+    ({} $($law:ident { $($name:ident)* })*) => {
+        $(
+            pub mod $law {
+                $(
+                    pub fn $name(world: &dyn $crate::contract::World) -> super::Verdict<'_> {
+                        Box::pin($crate::contract::$law::$name(world))
+                    }
+                )*
+            }
+        )*
     };
 }
 
