@@ -5,26 +5,36 @@ use std::{
     time::Duration,
 };
 
-use super::Freshness;
+use super::{Ask, Freshness, Horizon, Shard, Token};
 use crate::{session::Handle, store::ChannelKind};
 
 /// The loads of one shard that are under way, or about to be.
 ///
 /// The answer of a load is knowledge as of when it was *sent*. Whoever came before that may have
 /// it. Whoever came after may have it on a `bounded` route for as long as a lease would last
-/// from then; on a `strict` one never. The waiting, and the waking of those who wait, is the
-/// caller's. Time is a [`Duration`] on the node's boot clock.
+/// from then; on a `strict` one never. Nobody may have it who came after something was heard of
+/// the handle: this node has shown that to others, or its client has written it here. The
+/// waiting, and the waking of those who wait, is the caller's. Time is a [`Duration`] on the
+/// node's boot clock.
 ///
 /// ```
-/// # use anynode_core::{Handle, near::{Flights, Freshness, Horizon, Role}};
+/// # use anynode_core::{ChannelKind, Handle};
+/// # use anynode_core::near::{Ask, Bounds, Flights, Freshness, Horizon, Limits, Role, Shard, StoreShard};
 /// # use std::time::Duration;
+/// # let handle = Handle::from_bytes([1; 16]);
+/// # let shard = Shard::new(Limits::new(Bounds { copies_max: 10, bytes_max: 1 << 20 }));
+/// # let horizon = Horizon::new(ChannelKind::Leased, Horizon::TERM, 1);
+/// # let now = Duration::ZERO;
+/// # let ask = Ask {
+/// #     handle, shard: StoreShard(0), secret: None, seen: None,
+/// #     freshness: Freshness::Strict, arrived: now, now,
+/// # };
 /// let mut flights = Flights::new(Horizon::TERM);
-/// let (handle, now) = (Handle::from_bytes([1; 16]), Duration::ZERO);
-/// let first = flights.join(handle, Freshness::Strict, now);
-/// let second = flights.join(handle, Freshness::Strict, now);
+/// let first = flights.join(&ask, &shard, &horizon);
+/// let second = flights.join(&ask, &shard, &horizon);
 /// assert_eq!((first.role, second.role), (Role::Leads, Role::Follows));
-/// flights.sent(&handle, first.flight, now);
-/// let third = flights.join(handle, Freshness::Strict, now);
+/// let token = flights.sent(&handle, first.flight, &horizon, now);
+/// let third = flights.join(&ask, &shard, &horizon);
 /// assert_eq!(third.role, Role::Leads);
 /// ```
 #[derive(Debug)]
@@ -63,8 +73,15 @@ pub enum Role {
 struct UnderWay {
     /// It waits for its turn: everyone may join.
     waiting: Option<FlightId>,
-    /// The last that was sent, and when.
-    sent: Option<(FlightId, Duration)>,
+    /// The last that was sent.
+    sent: Option<Sent>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    flight: FlightId,
+    at: Duration,
+    token: Token,
 }
 
 // === impl Flights ===
@@ -88,16 +105,18 @@ impl Flights {
         }
     }
 
-    /// Joins the load of a handle that this request may share, or leads a new one.
-    pub fn join(&mut self, handle: Handle, freshness: Freshness, now: Duration) -> Ticket {
-        let under_way = self.under_way.entry(handle).or_default();
-        if let Some((flight, sent)) = under_way.sent
-            && may_join(freshness, sent, self.term, now)
+    /// Joins the load of a handle that this request may share, or leads a new one. `shard` is
+    /// the one that the copy of the handle would be in.
+    pub fn join(&mut self, ask: &Ask<'_>, shard: &Shard, horizon: &Horizon) -> Ticket {
+        let under_way = self.under_way.entry(ask.handle).or_default();
+        if let Some(sent) = under_way.sent
+            && may_join(ask.freshness, sent.at, self.term, ask.now)
+            && !shard.has_heard(&ask.handle, ask.shard, sent.token, horizon)
         {
             return Ticket {
-                flight,
+                flight: sent.flight,
                 role: Role::Follows,
-                joined_after: Some(sent),
+                joined_after: Some(sent.at),
             };
         }
         if let Some(flight) = under_way.waiting {
@@ -117,13 +136,24 @@ impl Flights {
         }
     }
 
-    /// Notes that a load is being sent: from now on not everyone may join it.
-    pub fn sent(&mut self, handle: &Handle, flight: FlightId, now: Duration) {
+    /// Notes that a load is about to be sent: from now on not everyone may join it. Answers what
+    /// its answer may be kept under.
+    pub fn sent(
+        &mut self,
+        handle: &Handle,
+        flight: FlightId,
+        horizon: &Horizon,
+        now: Duration,
+    ) -> Token {
+        let token = horizon.token();
         if let Some(under_way) = self.under_way.get_mut(handle)
             && under_way.waiting == Some(flight)
         {
-            (under_way.waiting, under_way.sent) = (None, Some((flight, now)));
+            let at = now;
+            under_way.waiting = None;
+            under_way.sent = Some(Sent { flight, at, token });
         }
+        token
     }
 
     /// Notes that a load was answered, failed, or was given up by whom it was led: nobody joins
@@ -134,7 +164,7 @@ impl Flights {
         };
         let under_way = entry.get_mut();
         under_way.waiting = under_way.waiting.filter(|waiting| *waiting != flight);
-        under_way.sent = under_way.sent.filter(|(sent, _)| *sent != flight);
+        under_way.sent = under_way.sent.filter(|sent| sent.flight != flight);
         if under_way.waiting.is_none() && under_way.sent.is_none() {
             entry.remove();
         }
@@ -160,6 +190,15 @@ impl Ticket {
         let joined_after = self.joined_after;
         joined_after.is_none_or(|sent| may_join(freshness, sent, term, now))
     }
+
+    /// Whether the answer may turn this request away, because there is no such session or its
+    /// secret is another one.
+    ///
+    /// A load that was sent before the request came in may do neither: the session may have been
+    /// created, or logged in, between the two. Such a request asks again.
+    pub fn may_refuse(&self) -> bool {
+        self.joined_after.is_none()
+    }
 }
 
 /// Whether knowledge as of `sent` is good for a request that came in after it.
@@ -177,73 +216,148 @@ fn may_join(freshness: Freshness, sent: Duration, term: Duration, now: Duration)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::near::{Bounds, Limits, StoreShard};
 
     const HANDLE: Handle = Handle::from_bytes([1; 16]);
+    const STORE: StoreShard = StoreShard(0);
     const TERM: Duration = Duration::from_secs(1);
+
+    struct Node {
+        flights: Flights,
+        shard: Shard,
+        horizon: Horizon,
+    }
 
     fn millis(millis: u64) -> Duration {
         Duration::from_millis(millis)
     }
 
+    fn node(kind: ChannelKind) -> Node {
+        let bounds = Bounds {
+            copies_max: 10,
+            bytes_max: 1 << 20,
+        };
+        Node {
+            flights: Flights::of(kind, TERM),
+            shard: Shard::new(Limits::new(bounds)),
+            horizon: Horizon::new(kind, TERM, 1),
+        }
+    }
+
     /// A load that was sent at 100 ms and is not answered.
-    fn sent() -> (Flights, FlightId) {
-        let mut flights = Flights::new(TERM);
-        let flight = flights.join(HANDLE, Freshness::Bounded, millis(90)).flight;
-        flights.sent(&HANDLE, flight, millis(100));
-        (flights, flight)
+    fn sent() -> (Node, FlightId) {
+        let mut node = node(ChannelKind::Leased);
+        let flight = node.join(Freshness::Bounded, 90).flight;
+        node.send(flight, 100);
+        (node, flight)
+    }
+
+    impl Node {
+        fn join(&mut self, freshness: Freshness, now: u64) -> Ticket {
+            let ask = Ask {
+                handle: HANDLE,
+                shard: STORE,
+                secret: None,
+                seen: None,
+                freshness,
+                arrived: millis(now),
+                now: millis(now),
+            };
+            self.flights.join(&ask, &self.shard, &self.horizon)
+        }
+
+        fn send(&mut self, flight: FlightId, now: u64) -> Token {
+            let (flights, now) = (&mut self.flights, millis(now));
+            flights.sent(&HANDLE, flight, &self.horizon, now)
+        }
     }
 
     #[test]
     fn whoever_comes_before_a_load_is_sent_shares_it_whatever_the_route() {
-        let mut flights = Flights::new(TERM);
-        let first = flights.join(HANDLE, Freshness::Strict, millis(1));
-        let second = flights.join(HANDLE, Freshness::Strict, millis(2));
-        flights.sent(&HANDLE, first.flight, millis(3));
+        let mut node = node(ChannelKind::Leased);
+        let first = node.join(Freshness::Strict, 1);
+        let second = node.join(Freshness::Strict, 2);
+        node.send(first.flight, 3);
         assert_eq!((second.flight, second.role), (first.flight, Role::Follows));
         assert!(second.may_use(Freshness::Strict, TERM, millis(9_000)));
     }
 
     #[test]
     fn a_strict_request_joins_no_load_that_was_sent() {
-        let (mut flights, flight) = sent();
-        let strict = flights.join(HANDLE, Freshness::Strict, millis(100));
+        let (mut node, flight) = sent();
+        let strict = node.join(Freshness::Strict, 100);
         assert_eq!(strict.role, Role::Leads);
         assert_ne!(strict.flight, flight);
-        let other = flights.join(HANDLE, Freshness::Strict, millis(101));
+        let other = node.join(Freshness::Strict, 101);
         assert_eq!((other.flight, other.role), (strict.flight, Role::Follows));
     }
 
     #[test]
     fn a_bounded_request_joins_a_load_and_is_decided_within_a_term_of_its_sending() {
-        let (mut flights, flight) = sent();
-        let joined = flights.join(HANDLE, Freshness::Bounded, millis(1_099));
+        let (mut node, flight) = sent();
+        let joined = node.join(Freshness::Bounded, 1_099);
         assert_eq!((joined.flight, joined.role), (flight, Role::Follows));
         assert!(joined.may_use(Freshness::Bounded, TERM, millis(1_099)));
         assert!(!joined.may_use(Freshness::Bounded, TERM, millis(1_100)));
-        let late = flights.join(HANDLE, Freshness::Bounded, millis(1_100));
+        let late = node.join(Freshness::Bounded, 1_100);
         assert_eq!(late.role, Role::Leads, "it hangs");
+    }
+
+    /// A client wrote its session on this node and asked again, and joined a load from before.
+    #[test]
+    fn a_load_is_joined_by_nobody_once_something_was_heard_of_its_handle() {
+        let (mut node, flight) = sent();
+        node.shard.forget(&HANDLE, &node.horizon);
+        let after = node.join(Freshness::Bounded, 101);
+        assert_eq!(after.role, Role::Leads);
+        assert_ne!(after.flight, flight);
+        node.send(after.flight, 102);
+        let next = node.join(Freshness::Bounded, 103);
+        assert_eq!((next.flight, next.role), (after.flight, Role::Follows));
+    }
+
+    #[test]
+    fn a_load_from_before_a_flush_is_joined_by_nobody() {
+        let (mut node, _) = sent();
+        node.horizon.flush(STORE);
+        assert_eq!(node.join(Freshness::Bounded, 101).role, Role::Leads);
+    }
+
+    #[test]
+    fn what_is_heard_before_a_load_is_sent_keeps_nobody_from_joining() {
+        let mut node = node(ChannelKind::Leased);
+        let flight = node.join(Freshness::Bounded, 90).flight;
+        node.shard.forget(&HANDLE, &node.horizon);
+        let token = node.send(flight, 100);
+        assert_eq!(token, node.horizon.token());
+        assert_eq!(node.join(Freshness::Bounded, 101).flight, flight);
+    }
+
+    #[test]
+    fn only_a_load_that_was_sent_after_a_request_came_in_turns_it_away() {
+        let (mut node, _) = sent();
+        assert!(!node.join(Freshness::Bounded, 101).may_refuse());
+        assert!(node.join(Freshness::Strict, 101).may_refuse());
+        assert!(node.join(Freshness::Strict, 102).may_refuse());
     }
 
     #[test]
     fn validated_copies_have_no_term_in_which_a_load_could_be_joined() {
-        let mut flights = Flights::of(ChannelKind::ValidatedPerRead, TERM);
-        let first = flights.join(HANDLE, Freshness::Bounded, millis(1)).flight;
-        flights.sent(&HANDLE, first, millis(2));
-        assert_eq!(
-            flights.join(HANDLE, Freshness::Bounded, millis(2)).role,
-            Role::Leads
-        );
+        let mut node = node(ChannelKind::ValidatedPerRead);
+        let first = node.join(Freshness::Bounded, 1).flight;
+        node.send(first, 2);
+        assert_eq!(node.join(Freshness::Bounded, 2).role, Role::Leads);
     }
 
     #[test]
     fn a_load_that_ended_is_joined_by_nobody_and_leaves_nothing() {
-        let (mut flights, flight) = sent();
-        let next = flights.join(HANDLE, Freshness::Strict, millis(101));
-        flights.ended(&HANDLE, flight);
-        let after = flights.join(HANDLE, Freshness::Bounded, millis(102));
+        let (mut node, flight) = sent();
+        let next = node.join(Freshness::Strict, 101);
+        node.flights.ended(&HANDLE, flight);
+        let after = node.join(Freshness::Bounded, 102);
         assert_eq!((after.flight, after.role), (next.flight, Role::Follows));
-        flights.ended(&HANDLE, next.flight);
-        flights.ended(&HANDLE, next.flight);
-        assert!(flights.is_empty());
+        node.flights.ended(&HANDLE, next.flight);
+        node.flights.ended(&HANDLE, next.flight);
+        assert!(node.flights.is_empty());
     }
 }

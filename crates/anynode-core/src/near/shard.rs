@@ -232,6 +232,18 @@ impl Shard {
         slot.ends = slot.ends.max(Nanos::of(idle.min(absolute)));
     }
 
+    /// Whether something was heard of a handle, or of all on its shard of the store, since.
+    pub(super) fn has_heard(
+        &self,
+        handle: &Handle,
+        shard: StoreShard,
+        token: Token,
+        horizon: &Horizon,
+    ) -> bool {
+        !cfg!(planted = "load_joined_after_its_event")
+            && (self.guard[slot_of(handle)] > token.0 || horizon.flushed_since(shard, token))
+    }
+
     /// How many copies there are, used or not.
     pub fn len(&self) -> usize {
         self.copies.len()
