@@ -5,8 +5,14 @@ use std::{
     time::Duration,
 };
 
-use super::{Ask, Freshness, Horizon, Shard, Token};
-use crate::{session::Handle, store::ChannelKind};
+use super::{
+    Ask, Freshness, Horizon, Shard, Token,
+    shard::{ends, is_unseen},
+};
+use crate::{
+    session::{Handle, Live, admit},
+    store::ChannelKind,
+};
 
 /// The loads of one shard that are under way, or about to be.
 ///
@@ -55,8 +61,9 @@ pub struct Ticket {
     pub flight: FlightId,
     /// Whether it sends the load or waits for it.
     pub role: Role,
-    /// When the load was sent, if it was before this request joined: see [`Ticket::may_use`].
+    /// When the load was sent, if it was before this request joined: see [`Ticket::decides`].
     joined_after: Option<Duration>,
+    term: Duration,
 }
 
 /// Who sends a load.
@@ -117,6 +124,7 @@ impl Flights {
                 flight: sent.flight,
                 role: Role::Follows,
                 joined_after: Some(sent.at),
+                term: self.term,
             };
         }
         if let Some(flight) = under_way.waiting {
@@ -124,6 +132,7 @@ impl Flights {
                 flight,
                 role: Role::Follows,
                 joined_after: None,
+                term: self.term,
             };
         }
         self.newest += 1;
@@ -133,6 +142,7 @@ impl Flights {
             flight,
             role: Role::Leads,
             joined_after: None,
+            term: self.term,
         }
     }
 
@@ -184,20 +194,25 @@ impl Flights {
 // === impl Ticket ===
 
 impl Ticket {
-    /// Whether the answer of the load may be used by a request that is decided `now`. If not, it
-    /// asks again.
-    pub fn may_use(&self, freshness: Freshness, term: Duration, now: Duration) -> bool {
-        let joined_after = self.joined_after;
-        joined_after.is_none_or(|sent| may_join(freshness, sent, term, now))
-    }
-
-    /// Whether the answer may turn this request away, because there is no such session or its
-    /// secret is another one.
+    /// Whether a request is let in or turned away by this answer of the load; if not, it asks
+    /// again.
     ///
-    /// A load that was sent before the request came in may do neither: the session may have been
-    /// created, or logged in, between the two. Such a request asks again.
-    pub fn may_refuse(&self) -> bool {
-        self.joined_after.is_none()
+    /// A load that was sent before the request came in may be too old for it by now, or lack
+    /// what its client has seen, or have found a session that has ended since. And it turns nobody
+    /// away: the session may have been created, or logged in, since.
+    pub fn decides(&self, ask: &Ask<'_>, answer: Option<&Live>) -> bool {
+        let Some(sent) = self.joined_after else {
+            return true;
+        };
+        let lets_in = |live: &Live| {
+            let version = live.record.version;
+            let store_now = live.now + ask.now.saturating_sub(sent);
+            let admits = |secret| admit(&live.record, secret, store_now).is_some();
+            ask.now < ends(live, sent)
+                && !ask.seen.is_some_and(|seen| is_unseen(version, seen))
+                && ask.secret.is_none_or(admits)
+        };
+        may_join(ask.freshness, sent, self.term, ask.now) && answer.is_some_and(lets_in)
     }
 }
 
@@ -216,7 +231,11 @@ fn may_join(freshness: Freshness, sent: Duration, term: Duration, now: Duration)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::near::{Bounds, Limits, StoreShard};
+    use crate::{
+        near::{Bounds, Limits, StoreShard},
+        session::{SecretHash, Version, WriteId, record::tests::draft},
+        time::Timestamp,
+    };
 
     const HANDLE: Handle = Handle::from_bytes([1; 16]);
     const STORE: StoreShard = StoreShard(0);
@@ -252,17 +271,25 @@ mod tests {
         (node, flight)
     }
 
+    fn ask(freshness: Freshness, now: u64) -> Ask<'static> {
+        Ask {
+            handle: HANDLE,
+            shard: STORE,
+            secret: None,
+            seen: None,
+            freshness,
+            arrived: millis(now),
+            now: millis(now),
+        }
+    }
+
+    fn answer() -> Live {
+        draft(1).live(Timestamp::from_millis(1_000), None)
+    }
+
     impl Node {
         fn join(&mut self, freshness: Freshness, now: u64) -> Ticket {
-            let ask = Ask {
-                handle: HANDLE,
-                shard: STORE,
-                secret: None,
-                seen: None,
-                freshness,
-                arrived: millis(now),
-                now: millis(now),
-            };
+            let ask = ask(freshness, now);
             self.flights.join(&ask, &self.shard, &self.horizon)
         }
 
@@ -279,7 +306,8 @@ mod tests {
         let second = node.join(Freshness::Strict, 2);
         node.send(first.flight, 3);
         assert_eq!((second.flight, second.role), (first.flight, Role::Follows));
-        assert!(second.may_use(Freshness::Strict, TERM, millis(9_000)));
+        assert!(second.decides(&ask(Freshness::Strict, 9_000), Some(&answer())));
+        assert!(second.decides(&ask(Freshness::Strict, 9_000), None));
     }
 
     #[test]
@@ -297,8 +325,9 @@ mod tests {
         let (mut node, flight) = sent();
         let joined = node.join(Freshness::Bounded, 1_099);
         assert_eq!((joined.flight, joined.role), (flight, Role::Follows));
-        assert!(joined.may_use(Freshness::Bounded, TERM, millis(1_099)));
-        assert!(!joined.may_use(Freshness::Bounded, TERM, millis(1_100)));
+        let live = answer();
+        assert!(joined.decides(&ask(Freshness::Bounded, 1_099), Some(&live)));
+        assert!(!joined.decides(&ask(Freshness::Bounded, 1_100), Some(&live)));
         let late = node.join(Freshness::Bounded, 1_100);
         assert_eq!(late.role, Role::Leads, "it hangs");
     }
@@ -334,11 +363,46 @@ mod tests {
     }
 
     #[test]
-    fn only_a_load_that_was_sent_after_a_request_came_in_turns_it_away() {
+    fn a_load_from_before_a_request_turns_it_away_neither_as_absent_nor_for_its_secret() {
         let (mut node, _) = sent();
-        assert!(!node.join(Freshness::Bounded, 101).may_refuse());
-        assert!(node.join(Freshness::Strict, 101).may_refuse());
-        assert!(node.join(Freshness::Strict, 102).may_refuse());
+        let (joined, live) = (node.join(Freshness::Bounded, 101), answer());
+        let (right, wrong) = (live.record.secret, SecretHash::from_bytes([7; 32]));
+        let with = |secret| Ask {
+            secret,
+            ..ask(Freshness::Bounded, 102)
+        };
+        assert!(!joined.decides(&with(None), None));
+        assert!(!joined.decides(&with(Some(&wrong)), Some(&live)));
+        assert!(joined.decides(&with(Some(&right)), Some(&live)));
+        let own = node.join(Freshness::Strict, 103);
+        assert!(own.decides(&with(Some(&wrong)), Some(&live)));
+    }
+
+    /// A client wrote its session on another node, and joined a load from before that here.
+    #[test]
+    fn a_load_from_before_a_request_is_not_for_a_client_that_has_seen_more() {
+        let (mut node, _) = sent();
+        let (joined, live) = (node.join(Freshness::Bounded, 101), answer());
+        let seen = live.record.version;
+        let has_seen = |seen| Ask {
+            seen: Some(seen),
+            ..ask(Freshness::Bounded, 102)
+        };
+        assert!(joined.decides(&has_seen(seen), Some(&live)));
+        let later = seen.next(WriteId::from_bytes([3; 8]));
+        assert!(!joined.decides(&has_seen(later), Some(&live)));
+        let write = WriteId::from_bytes([4; 8]);
+        let lost = Version { write, ..seen };
+        assert!(!joined.decides(&has_seen(lost), Some(&live)));
+    }
+
+    #[test]
+    fn a_load_from_before_a_request_is_not_for_it_when_the_session_may_have_ended_since() {
+        let (mut node, _) = sent();
+        let (joined, mut live) = (node.join(Freshness::Bounded, 101), answer());
+        live.idle_deadline = live.now + millis(500);
+        assert!(joined.decides(&ask(Freshness::Bounded, 594), Some(&live)));
+        assert!(!joined.decides(&ask(Freshness::Bounded, 595), Some(&live)));
     }
 
     #[test]

@@ -4,7 +4,8 @@ mod judge;
 
 use std::{fmt, time::Duration};
 
-use self::judge::{early, ends, is_later, is_outdated, judge, known};
+use self::judge::{early, is_later, is_outdated, judge, known};
+pub(super) use self::judge::{ends, is_unseen};
 use super::{
     Ask, Bounds, Horizon, Look, Miss, Reassert, StoreShard, Token, Why,
     copies::{Copies, Nanos, Slot, spread},
@@ -286,7 +287,7 @@ impl Shard {
         {
             return Fill::Raced;
         }
-        if !expiry::stamp_is_good(record, live.user.as_ref()) || ends(answer) <= now {
+        if !expiry::stamp_is_good(record, live.user.as_ref()) || ends(live, answer.sent) <= now {
             return Fill::Ended;
         }
         let age_max = self.limits.age_max;
@@ -301,7 +302,10 @@ impl Shard {
         let user = record
             .user()
             .map(|user| (UserSlot::of(user), answer.user_shard));
-        let (sent, ends) = (Nanos::of(answer.sent), Nanos::of(ends(answer)));
+        let (sent, ends) = (
+            Nanos::of(answer.sent),
+            Nanos::of(ends(answer.live, answer.sent)),
+        );
         let packed = Packed::of(answer.live);
         let slot = Slot::new(record.handle, packed, user, answer.token, sent, ends);
         self.copies.insert(slot);

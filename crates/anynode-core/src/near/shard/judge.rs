@@ -5,9 +5,8 @@ use std::time::Duration;
 use super::{Answer, Limits};
 use crate::near::{
     Ask, Freshness, Hit, Horizon, StoreShard, Token, Why, copies::Slot, horizon::UserSlot,
-    packed::Packed,
 };
-use crate::session::Version;
+use crate::session::{Live, Version};
 
 /// Where to look for what is known of the user of a copy, if it has one.
 type User = Option<(UserSlot, StoreShard)>;
@@ -37,7 +36,10 @@ pub(super) fn judge(
     if !crate::planted("copy_without_maximum_age") && sent.saturating_add(age_max) <= now {
         return Err(Why::Aged);
     }
-    if ask.seen.is_some_and(|seen| is_unseen(packed, seen)) {
+    if ask
+        .seen
+        .is_some_and(|seen| is_unseen(packed.version(), seen))
+    {
         return Err(Why::Unseen);
     }
     let store_now = packed.loaded_at() + now.saturating_sub(sent);
@@ -127,12 +129,11 @@ pub(super) fn is_later(
     }
 }
 
-/// When the session ends by the answer: counted from when it was asked for, since the time of the
+/// When the session ends by this answer: counted from when it was asked for, since the time of the
 /// store that it bears is later than that.
-pub(super) fn ends(answer: &Answer<'_>) -> Duration {
-    let live = answer.live;
+pub(in crate::near) fn ends(live: &Live, sent: Duration) -> Duration {
     let deadline = live.idle_deadline.min(live.record.deadline);
-    answer.sent.saturating_add(early(deadline.since(live.now)))
+    sent.saturating_add(early(deadline.since(live.now)))
 }
 
 /// A hundredth less, so that no clock within its error makes a session end late.
@@ -150,7 +151,6 @@ fn is_revoked(user: User, token: Token, horizon: &Horizon) -> bool {
 }
 
 /// Whether the client has seen a later version, or one that was written over or lost since.
-fn is_unseen(packed: &Packed, seen: Version) -> bool {
-    let kept = packed.version();
+pub(in crate::near) fn is_unseen(kept: Version, seen: Version) -> bool {
     kept.counter < seen.counter || (kept.counter == seen.counter && kept != seen)
 }
