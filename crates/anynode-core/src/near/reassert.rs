@@ -147,7 +147,7 @@ impl Reassert {
         match assertion {
             Assertion::Session(stone) => settle(&mut self.sessions, &stone.handle, |_| true, until),
             Assertion::User(user, entry) => {
-                let same = |kept: &UserEntry| kept.epoch <= entry.epoch;
+                let same = |kept: &UserEntry| kept.merged(*entry) == *entry;
                 settle(&mut self.users, user, same, until);
             }
         }
@@ -219,13 +219,11 @@ impl Reassert {
         let kept = match assertion {
             Assertion::Session(what) => {
                 let kept = Kept { what, until, debt };
-                insert(&mut self.sessions, what.handle, kept, room, |_, _| true)
+                insert(&mut self.sessions, what.handle, kept, room, |_, new| new)
             }
             Assertion::User(user, what) => {
                 let kept = Kept { what, until, debt };
-                // Later ones include earlier ones, in whichever order they are heard.
-                let newer = |old: &UserEntry, new: &UserEntry| old.epoch <= new.epoch;
-                insert(&mut self.users, user, kept, room, newer)
+                insert(&mut self.users, user, kept, room, UserEntry::merged)
             }
         };
         if kept.is_err() {
@@ -257,26 +255,28 @@ impl fmt::Debug for Reassert {
     }
 }
 
-/// Puts it where there is room or it replaces its like. What is owed stays owed.
+/// Puts it where there is room or its like is. What is owed stays owed.
 fn insert<K: Eq + Hash, T: Copy>(
     all: &mut HashMap<K, Kept<T>>,
     key: K,
     new: Kept<T>,
     room: bool,
-    newer: impl Fn(&T, &T) -> bool,
+    merged: impl Fn(T, T) -> T,
 ) -> Result<(), Full> {
     match all.entry(key) {
-        Entry::Occupied(mut old) if newer(&old.get().what, &new.what) => {
+        Entry::Occupied(mut old) => {
             let old = old.get_mut();
             let debt = match old.debt {
                 Debt::Owed => Debt::Owed,
                 Debt::Settled => new.debt,
             };
-            let until = old.until.max(new.until);
-            *old = Kept { debt, until, ..new };
+            *old = Kept {
+                what: merged(old.what, new.what),
+                until: old.until.max(new.until),
+                debt,
+            };
             Ok(())
         }
-        Entry::Occupied(_) => Ok(()),
         Entry::Vacant(place) if room => {
             place.insert(new);
             Ok(())

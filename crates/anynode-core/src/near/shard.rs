@@ -44,6 +44,9 @@ pub struct Limits {
 }
 
 /// The answer of a store to a load or a write, with what was noted before it was sent.
+///
+/// It is knowledge as of when it was sent: where the user's entry is on another primary than the
+/// record, that was read after it was sent as well.
 #[derive(Clone, Copy, Debug)]
 pub struct Answer<'a> {
     /// Taken before it was sent.

