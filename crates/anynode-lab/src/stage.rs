@@ -130,9 +130,11 @@ impl Stage {
     }
 
     /// Notes what was done to the store or to the way there, from `begun` until now. Boot clock.
-    pub fn note_fault(&mut self, begun: Duration, name: &str) {
+    /// Whether the last acknowledged writes may be gone is what the store promises, see
+    /// [`What::Fault`].
+    pub fn note_fault(&mut self, begun: Duration, name: &str, takes_back: bool) {
         let name = name.to_owned();
-        self.fleet.note(begun, What::Fault { name });
+        self.fleet.note(begun, What::Fault { name, takes_back });
     }
 
     /// Takes a step and returns when it is done.

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::history::History;
+use crate::history::{Call, History, Incident, What};
 
 pub use self::failures::{Failures, failures, recovery};
 pub use self::requests::Requests;
@@ -38,12 +38,46 @@ pub struct Verdict {
 /// Judges a history.
 #[must_use]
 pub fn check(history: &History) -> Verdict {
-    let lives = sessions::lives_of(&history.calls);
+    let mut lives = sessions::lives_of(&history.calls);
+    let last = Last::of(&history.incidents);
+    lives.retain(|life| !last.has(life.login));
     Verdict {
         requests: requests::check(&history.calls),
         sessions: sessions::check(&lives, &history.incidents),
-        updates: updates::check(&lives),
+        updates: updates::check(&lives, &last),
         revocations: revocations::check(&lives),
+    }
+}
+
+/// When writes were acknowledged that a store may have taken back.
+struct Last(Vec<(Duration, Duration)>);
+
+// === impl Last ===
+
+impl Last {
+    /// How long before a fault the last writes begin: far longer than a replica that is well is
+    /// behind.
+    const BEFORE: Duration = Duration::from_secs(1);
+
+    fn of(incidents: &[Incident]) -> Self {
+        let takes_back = |of: &&Incident| {
+            matches!(
+                of.what,
+                What::Fault {
+                    takes_back: true,
+                    ..
+                }
+            )
+        };
+        let incidents = incidents.iter().filter(takes_back);
+        let window = |of: &Incident| (of.begun.saturating_sub(Self::BEFORE), of.ended);
+        Self(incidents.map(window).collect())
+    }
+
+    /// Whether this call was answered then, or asked then.
+    fn has(&self, call: &Call) -> bool {
+        let mut windows = self.0.iter();
+        windows.any(|(from, to)| *from <= call.ended && call.invoked <= *to)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::sessions::Life;
+use super::{Last, sessions::Life};
 use crate::history::{Call, Kind, Outcome};
 
 /// What became of updates.
@@ -15,6 +15,9 @@ pub struct Updates {
     pub acknowledged: u64,
     /// Those that were under way at the same time as another of their session.
     pub exposed: u64,
+    /// Updates that were acknowledged, and that the store may have taken back nevertheless: see
+    /// [`What::Fault`](crate::history::What). They are none of those above.
+    pub at_the_last: u64,
     /// Updates that may have been made or not.
     pub unknown: u64,
     /// Acknowledged updates that are missing in a session that lives.
@@ -29,23 +32,26 @@ pub struct Updates {
 
 /// The updates of one session, in the orders in which they are asked for.
 struct Counter<'a> {
-    /// When each acknowledged one was known, in order.
+    /// When each was known that was acknowledged for good, in order.
     known: Vec<Duration>,
     /// When each that may have been made was begun, in order.
     begun: Vec<Duration>,
-    /// Every answer with a number, by its end.
+    /// Every answer with a number that stands, by its end.
     answers: Vec<(&'a Call, u64)>,
 }
 
-pub(super) fn check(lives: &[Life<'_>]) -> Updates {
+pub(super) fn check(lives: &[Life<'_>], last: &Last) -> Updates {
     let mut sum = Updates::default();
     for life in lives {
         let visits = || life.calls.iter().filter(|call| call.kind == Kind::Visit);
-        let counter = Counter::of(life);
+        let counter = Counter::of(life, last);
         let acknowledged = length(&counter.known);
         sum.acknowledged += acknowledged;
         sum.unknown += count(visits().filter(|call| call.outcome == Outcome::Unknown));
-        sum.exposed += overlapping(visits().filter(|call| call.may_be_done()));
+        let is_last = |call: &&&Call| call.is_accepted() && last.has(call);
+        sum.at_the_last += count(visits().filter(is_last));
+        let visits_for_sure = visits().filter(|call| call.may_be_done() && !last.has(call));
+        sum.exposed += overlapping(visits_for_sure);
         sum.lost += counter.missing().max(counter.repeated());
         sum.doubled += counter.excess();
         sum.stale += counter.stale();
@@ -82,7 +88,7 @@ fn count(iterator: impl Iterator) -> u64 {
 // === impl Counter ===
 
 impl<'a> Counter<'a> {
-    fn of(life: &Life<'a>) -> Self {
+    fn of(life: &Life<'a>, last: &Last) -> Self {
         let mut counter = Self {
             known: Vec::new(),
             begun: Vec::new(),
@@ -91,11 +97,12 @@ impl<'a> Counter<'a> {
         for call in &life.calls {
             if call.kind == Kind::Visit && call.may_be_done() {
                 counter.begun.push(call.invoked);
-                if call.is_accepted() {
+                if call.is_accepted() && !last.has(call) {
                     counter.known.push(call.ended);
                 }
             }
-            if let Some(visits) = call.visits.filter(|_| call.is_accepted()) {
+            let is_for_good = call.is_accepted() && !last.has(call);
+            if let Some(visits) = call.visits.filter(|_| is_for_good) {
                 counter.answers.push((call, visits));
             }
         }

@@ -47,6 +47,10 @@ pub enum What {
     Fault {
         /// What it is called.
         name: String,
+        /// Whether the store may go on without the last writes that it acknowledged, as one does
+        /// whose primary does not wait for the server that takes its place.
+        #[serde(default)]
+        takes_back: bool,
     },
     /// Every user went on from another address.
     ChangeAddresses,
@@ -65,7 +69,7 @@ impl fmt::Display for What {
             Self::Pause { node } => write!(f, "pause of {node}"),
             Self::Deploy => f.write_str("rolling deploy"),
             Self::Scale { from, to } => write!(f, "{from} to {to} nodes"),
-            Self::Fault { name } => f.write_str(name),
+            Self::Fault { name, .. } => f.write_str(name),
             Self::ChangeAddresses => f.write_str("clients change address"),
             Self::Revoke { users } => write!(f, "revocation of {users} users"),
         }

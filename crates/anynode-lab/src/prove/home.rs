@@ -55,6 +55,16 @@ fn can_fail_over(kind: Kind) -> bool {
     }
 }
 
+/// Whether another server takes the place of a killed primary that did not wait for it.
+fn takes_back(kind: Kind) -> bool {
+    match kind {
+        Kind::RedisCluster | Kind::RedisSentinel => true,
+        Kind::Redis | Kind::Valkey8 | Kind::Valkey9 | Kind::RedisTls => false,
+        // Commits wait for the standby.
+        Kind::Postgres | Kind::PgBouncer => false,
+    }
+}
+
 // === impl Store ===
 
 impl FromStr for Store {
@@ -139,15 +149,16 @@ impl Home {
             return Ok(false);
         };
         let begun = boot_time();
-        if turn % 2 == 1 && can_fail_over(server.kind()) {
+        let name = if turn % 2 == 1 && can_fail_over(server.kind()) {
             server.fail_over().await?;
-            stage.note_fault(begun, "the store failed over");
+            "the store failed over"
         } else {
             server.kill().await?;
             sleep(AWAY).await;
-            stage.note_fault(begun, "the store was killed");
-        }
+            "the store was killed"
+        };
         server.restart().await?;
+        stage.note_fault(begun, name, takes_back(server.kind()));
         Ok(true)
     }
 

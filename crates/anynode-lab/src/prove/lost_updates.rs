@@ -86,14 +86,15 @@ impl LostUpdates {
         let plan = self.terms.plan(self.nodes, home.as_ref());
         let mut stage = Stage::start(&plan, load, self.terms.history.as_ref()).await?;
         let mut turns = 0;
-        while u64::try_from(stage.accepted(Kind::Visit))? < asked {
+        let kills_asked = scale.choose(10, 1);
+        while turns < kills_asked || u64::try_from(stage.accepted(Kind::Visit))? < asked {
             let pause = Duration::from_millis(scale.choose(2_000, 700));
             stage.perform(Step::Steady(pause)).await?;
             stage.perform(Step::Crash).await?;
             if let Some(home) = &mut home {
                 home.break_down(turns, &mut stage).await?;
-                turns += 1;
             }
+            turns += 1;
         }
         let outcome = stage.finish().await?;
         let is_of_the_store = |of: &&Incident| matches!(of.what, What::Fault { .. });
@@ -114,7 +115,7 @@ impl LostUpdates {
                 .iter()
                 .filter(is_of_the_store)
                 .count(),
-            kills_asked: scale.choose(10, 1),
+            kills_asked,
             verdict: checker::check(&outcome.history),
             latency: Latency::of(&outcome.history.calls)?,
             lateness: outcome.lateness,
@@ -142,7 +143,7 @@ impl Finding for LostUpdatesFinding {
         match self.claim {
             Claim::NoLoss => conditions.extend([
                 (
-                    updates.acknowledged >= self.updates_asked,
+                    updates.acknowledged + updates.at_the_last >= self.updates_asked,
                     "too few updates",
                 ),
                 (is_exposed, "too few updates met another"),
@@ -166,12 +167,13 @@ impl fmt::Display for LostUpdatesFinding {
         write!(
             f,
             "lost-updates {}: {} acknowledged ({} exposed), {} kills, {} faults of the store, \
-             {} unknown; ",
+             {} at the last before one or in it, {} unknown; ",
             self.strategy,
             updates.acknowledged,
             updates.exposed,
             self.kills,
             self.store_faults,
+            updates.at_the_last,
             updates.unknown,
         )?;
         write!(

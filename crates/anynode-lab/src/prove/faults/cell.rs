@@ -86,7 +86,7 @@ impl Cell {
         struck.context("the fault could not be done")?;
         await_recovery(&stage, whole).await;
         // Until then users are refused and try the next thing at once, logouts among them.
-        stage.note_fault(begun, self.fault.name());
+        stage.note_fault(begun, self.fault.name(), false);
         stage.perform(Step::Steady(STEADY)).await?;
         let same_nodes = stage.fleet().node_pids() == pids;
         let outcome = stage.finish().await?;
