@@ -244,7 +244,7 @@ impl Shard {
         token: Token,
         horizon: &Horizon,
     ) -> bool {
-        !cfg!(planted = "load_joined_after_its_event")
+        !crate::planted("load_joined_after_its_event")
             && (self.guard[slot_of(handle)] > token.0 || horizon.flushed_since(shard, token))
     }
 

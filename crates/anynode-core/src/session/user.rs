@@ -171,7 +171,7 @@ impl UserEntry {
             true => (self, other),
             false => (other, self),
         };
-        if cfg!(planted = "later_entry_replaces") {
+        if crate::planted("later_entry_replaces") {
             return later;
         }
         let spared = later.spared.map(|spared| Spared {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use anynode::store::open;
-use anynode_core::{Cause, Durability, ErrorKind, Revoke, Target};
+use anynode_core::{Cause, Draft, Durability, ErrorKind, Handle, Record, Revoke, Target};
 use anynode_lab::server::{Kind, Server, Setup};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -110,4 +110,52 @@ async fn a_revocation_of_a_user_that_arrives_again_ends_no_later_login() {
     // Another revocation is not taken for the same one.
     node.revoke(&revoke).await.unwrap();
     assert!(!is_alive(&node, &login).await);
+}
+
+/// A deposed primary had spared a session; that is written again on its successor, which had
+/// ended all of them meanwhile, a little earlier by its clock.
+#[tokio::test]
+async fn an_entry_that_is_written_again_undoes_no_other_revocation() {
+    const AGAIN: &str = include_str!("../../../anynode/src/store/redis/assert/user.lua");
+    let server = Server::start(Kind::Redis).await.unwrap();
+    let (node, ada) = (open(&server.url()).await.unwrap(), user("ada"));
+    let draft = |handle: &[u8; 16]| Draft {
+        handle: Handle::from_bytes(*handle),
+        ..draft_of(&ada)
+    };
+    let spared = created(&node, &draft(b"0123456789abcdef")).await.record;
+    node.revoke(&Revoke::user(ada.clone(), Cause::Admin))
+        .await
+        .unwrap();
+    let later = created(&node, &draft(b"fedcba9876543210")).await.record;
+    let keys = server.command(&["KEYS", "an:*"]).await.unwrap();
+    let users = keys.lines().find(|key| key.starts_with("an:u:")).unwrap();
+    let lowest = |of: &Record| of.binding.as_ref().unwrap().stamp.as_micros().to_string();
+    let again = |epoch: u64, handle, from: String| {
+        let epoch = epoch.to_string();
+        let (server, users) = (&server, users);
+        async move {
+            let words = ["EVAL", AGAIN, "3", users, "guard", "proof"];
+            let words = [&words[..], &["ada", &epoch, handle, &from, "event"]].concat();
+            server.command(&words).await.unwrap()
+        }
+    };
+    let next = later.binding.as_ref().unwrap().stamp.as_micros() + 1;
+    again(next, "0123456789abcdef", lowest(&spared)).await;
+    assert!(!is_alive(&node, &spared.handle).await, "all had been ended");
+    assert!(!is_alive(&node, &later.handle).await, "it was not spared");
+    // The other way round: what is there spares more than what is written again does.
+    let last = created(&node, &draft(b"aaaaaaaaaaaaaaaa")).await.record;
+    node.revoke(&Revoke {
+        target: Target::UserExcept(ada.clone(), last.handle),
+        cause: Cause::User,
+    })
+    .await
+    .unwrap();
+    assert!(is_alive(&node, &last.handle).await);
+    again(next + 1, "", String::new()).await;
+    assert!(
+        !is_alive(&node, &last.handle).await,
+        "a later one ended all"
+    );
 }
