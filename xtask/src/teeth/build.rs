@@ -1,7 +1,7 @@
 //! Builds test programs that have any bug the environment names.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error};
 use serde::Deserialize;
@@ -25,6 +25,7 @@ pub(crate) struct Workshop<'a> {
 /// A line of what `cargo test --message-format json` says.
 #[derive(Debug, Deserialize)]
 struct Message {
+    manifest_path: Option<PathBuf>,
     executable: Option<PathBuf>,
     profile: Option<Profile>,
 }
@@ -77,9 +78,16 @@ impl<'a> Workshop<'a> {
         let said = File::options().append(true).create(true).open(&log);
         let said = said.with_context(|| format!("cannot write {}", log.display()))?;
         let output = cargo()
-            .args(["test", "--locked", "--all-features", "--no-run"])
+            // The whole workspace, so that all suites agree on the features of each dependency
+            // and it is built once.
+            .args([
+                "test",
+                "--locked",
+                "--workspace",
+                "--all-features",
+                "--no-run",
+            ])
             .args(["--message-format", "json-render-diagnostics"])
-            .args(["--package", suite.package])
             .args(suite.target)
             .arg("--target-dir")
             .arg(&self.target)
@@ -93,7 +101,7 @@ impl<'a> Workshop<'a> {
         let is_on_servers = suite.target == STORES;
         let manifest = &self.workspace.member(suite.package)?.manifest_path;
         Ok(Some(Programs {
-            paths: test_programs(&String::from_utf8_lossy(&output.stdout)),
+            paths: test_programs(&String::from_utf8_lossy(&output.stdout), manifest),
             directory: manifest.parent().unwrap_or(manifest).to_path_buf(),
             run_time_max: if is_on_servers {
                 ON_SERVERS_MAX
@@ -110,13 +118,14 @@ impl<'a> Workshop<'a> {
     }
 }
 
-/// The test programs among the artifacts that cargo names.
-fn test_programs(messages: &str) -> Vec<PathBuf> {
+/// The test programs of a package among the artifacts that cargo names.
+fn test_programs(messages: &str, manifest: &Path) -> Vec<PathBuf> {
     let messages = messages
         .lines()
         .filter_map(|line| serde_json::from_str(line).ok());
     messages
         .filter(|message: &Message| message.profile.as_ref().is_some_and(|profile| profile.test))
+        .filter(|message| message.manifest_path.as_deref() == Some(manifest))
         .filter_map(|message| message.executable)
         .collect()
 }
@@ -126,11 +135,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_test_programs_are_taken_from_what_cargo_says() {
-        let messages = "{\"reason\":\"compiler-artifact\",\"profile\":{\"test\":true},\"executable\":\"a\"}\n\
-                        {\"reason\":\"compiler-artifact\",\"profile\":{\"test\":false},\"executable\":\"b\"}\n\
-                        {\"reason\":\"compiler-artifact\",\"profile\":{\"test\":true},\"executable\":null}\n\
-                        {\"reason\":\"build-finished\",\"success\":true}\n";
-        assert_eq!(test_programs(messages), [PathBuf::from("a")]);
+    fn only_test_programs_of_the_package_are_taken_from_what_cargo_says() {
+        let artifact = |package: &str, test: bool, executable: &str| {
+            format!(
+                "{{\"reason\":\"compiler-artifact\",\"manifest_path\":\"{package}\",\
+                 \"profile\":{{\"test\":{test}}},\"executable\":{executable}}}\n"
+            )
+        };
+        let messages = [
+            artifact("ours", true, "\"a\""),
+            artifact("ours", false, "\"b\""),
+            artifact("ours", true, "null"),
+            artifact("theirs", true, "\"c\""),
+            "{\"reason\":\"build-finished\",\"success\":true}\n".to_owned(),
+        ];
+        let programs = test_programs(&messages.concat(), Path::new("ours"));
+        assert_eq!(programs, [PathBuf::from("a")]);
     }
 }
