@@ -14,10 +14,11 @@ pub(super) struct Bug {
     pub(super) bad: &'static str,
 }
 
-/// The text as this program sends it: with the bug that is [`planted`], if one is.
+/// The text as this program sends it: with the bug that is [`planted`], if one is, in each of its
+/// places.
 pub(super) fn with_bug<'a>(text: &'a str, bugs: &[Bug]) -> Cow<'a, str> {
-    let bug = bugs.iter().find(|bug| planted(bug.planted));
-    bug.map_or(Cow::Borrowed(text), |bug| {
+    let planted = bugs.iter().filter(|bug| planted(bug.planted));
+    planted.fold(Cow::Borrowed(text), |text, bug| {
         Cow::Owned(text.replace(bug.good, bug.bad))
     })
 }

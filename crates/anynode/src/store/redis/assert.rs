@@ -21,7 +21,13 @@ use super::{
     reply::{self, Items},
     servers::Servers,
 };
-use crate::{clock::boot_time, store::net::Address};
+use crate::{
+    clock::boot_time,
+    store::{
+        net::Address,
+        planted::{Bug, with_bug},
+    },
+};
 
 /// Connections on which revocations are written and waited for, and nothing else: a primary
 /// lets a connection that waits for replicas wait, and whatever was sent on it after that.
@@ -60,6 +66,13 @@ const WAIT_MAX: Duration = Duration::from_secs(1);
 
 const SESSION: &str = include_str!("assert/session.lua");
 const USER: &str = include_str!("assert/user.lua");
+
+/// What may be planted into them. A revocation is written twice where there are replicas.
+const BUGS: &[Bug] = &[Bug {
+    planted: "redis_revoke_only_deletes",
+    good: "redis.call('ZADD', KEYS[3], string.format('%.0f', ends * 16 + cause), ARGV[1])",
+    bad: "",
+}];
 
 // === impl Asserter ===
 
@@ -183,7 +196,7 @@ fn pipe(keys: &Keys, assertions: &[Assertion], quorum: usize, until: Duration) -
 fn session_command(keys: &Keys, stone: &Tombstone) -> Cmd {
     let (handle, bucket) = (&stone.handle, Tag::of_handle(&stone.handle));
     cmd("EVAL")
-        .arg(SESSION)
+        .arg(&*with_bug(SESSION, BUGS))
         .arg(5)
         .arg(keys.record(handle))
         .arg(keys.idle(bucket))
@@ -264,4 +277,16 @@ fn settled(stone: &Tombstone, reply: Value) -> Result<Tombstone, Fault> {
         cause: cause.unwrap_or(stone.cause),
         until: items.time()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bug_has_a_place() {
+        for Bug { good, .. } in BUGS {
+            assert_eq!(SESSION.matches(good).count(), 1, "{good}");
+        }
+    }
 }

@@ -67,6 +67,12 @@ const BUGS: &[Bug] = &[
         good: "if head.user ~= '' and not admits(entry, handle, head.stamp) then",
         bad: "if false then",
     },
+    // The same where the entries of users are elsewhere.
+    Bug {
+        planted: "redis_sweep_forgets_epoch_deaths",
+        good: "if args[at + 2] == 'bury' then",
+        bad: "if false then",
+    },
     Bug {
         planted: "redis_replica_answers_load",
         good: "register('load', load, FULL)",
