@@ -9,7 +9,7 @@ pub(crate) fn run(_arguments: &[String]) -> Result<Outcome, Error> {
     println!("usage: cargo xtask COMMAND\n");
     for command in COMMANDS {
         let call = format!("{} {}", command.name, command.parameters);
-        println!("  {call:<18} {}", command.summary);
+        println!("  {call:<31} {}", command.summary);
     }
     println!("\nparts of `test`: {}", test::part_names().join(", "));
     println!("tools of `bring`: {}", bring::tool_names().join(", "));

@@ -7,6 +7,7 @@ mod help;
 mod licences;
 mod model;
 mod packages;
+mod simulate;
 mod teeth;
 mod test;
 mod tidy;
@@ -66,6 +67,12 @@ const COMMANDS: &[Command] = &[
         parameters: "",
         summary: "explore the near cache's protocol further than the tests do",
         run: model::run,
+    },
+    Command {
+        name: "simulate",
+        parameters: "[--seeds N] [--seed S]",
+        summary: "run fleets of near caches from many seeds, or tell what happens in one",
+        run: simulate::run,
     },
     Command {
         name: "bring",
