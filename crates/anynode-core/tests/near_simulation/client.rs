@@ -185,7 +185,7 @@ impl World {
     }
 
     /// A client has a response with a cookie; some are lost.
-    pub(crate) fn client_hears(&mut self, request: &Request, live: &Live, id: Id) {
+    pub(crate) fn client_hears(&mut self, node: usize, request: &Request, live: &Live, id: Id) {
         if self.draws.one_in(30) {
             return;
         }
@@ -204,13 +204,14 @@ impl World {
             client.seen = Some((version, self.now));
         }
         self.judge.client_acked(request.client, id, self.now);
-        self.follow_up(request.client);
+        self.follow_up(request.client, node);
     }
 
     /// After a change the client is sent on to another page, which any node may serve.
-    pub(crate) fn follow_up(&mut self, client: usize) {
-        if self.draws.one_in(2) && self.now < self.plan.well {
-            let node = self.draws.index(self.nodes.len());
+    pub(crate) fn follow_up(&mut self, client: usize, node: usize) {
+        if self.now < self.plan.well && !self.draws.one_in(3) {
+            let other = self.draws.index(self.nodes.len());
+            let node = self.draws.one_of(&[node, other]);
             let (at, request) = (self.way(), self.request(client, Wish::Read));
             self.after(at, Due::Request(node, request));
         }

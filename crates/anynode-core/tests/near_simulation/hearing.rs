@@ -34,6 +34,7 @@ impl World {
         match down {
             Down::Opened(resumed, place) => {
                 (links[at].opened, links[at].place) = (Some(resumed), Some(place));
+                of.channels[feed].has_gap |= resumed == Resumed::Anew;
                 self.opened(node, feed);
             }
             Down::Event(event) => {
@@ -65,9 +66,6 @@ impl World {
         if links.iter().any(|link| link.opened.is_none()) {
             return;
         }
-        let resumed = links
-            .iter()
-            .all(|link| link.opened == Some(Resumed::WithoutGap));
         let met: Vec<_> = links.iter().map(|link| (link.part, link.term)).collect();
         let has_table = self.plan.channel == Hearing::Cursor && of.channels[feed].was_open;
         let Node {
@@ -75,7 +73,7 @@ impl World {
         } = of;
         let channel = &mut channels[feed];
         channel.barriers = Barriers::after(channel.newest);
-        if resumed && channel.was_open {
+        if channel.was_open && !channel.has_gap {
             channel.stage = Stage::Open;
             self.counts.resumed += 1;
             self.tell(|_| format!("n{node} resumes channel {feed}"));
@@ -83,6 +81,7 @@ impl World {
         }
         // Lost before its snapshot was read, it has nothing to go on from.
         (channel.stage, channel.was_open) = (Stage::Reading, false);
+        channel.has_gap = false;
         if !has_table {
             channel.feed.opened(horizon);
         }

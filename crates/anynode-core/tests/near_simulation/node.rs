@@ -55,6 +55,8 @@ pub(crate) struct Channel {
     pub(crate) since: Duration,
     /// Whether its snapshot was read since the last gap.
     pub(crate) was_open: bool,
+    /// Whether one of its primaries began anew since, however often it is opened again.
+    pub(crate) has_gap: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -250,6 +252,7 @@ impl Channel {
             stage: Stage::Closed,
             since: Duration::ZERO,
             was_open: false,
+            has_gap: false,
         }
     }
 }

@@ -154,7 +154,7 @@ impl World {
         self.counts.writes += 1;
         self.tell(|_| format!("n{node} has write {} acknowledged: {fill:?}", writing.id));
         self.judge.node_acked(node, session, writing.id, self.now);
-        self.client_hears(&writing.request, &live, writing.id);
+        self.client_hears(node, &writing.request, &live, writing.id);
     }
 
     /// Somebody else wrote first: again on what there is now, if that still admits the request.
@@ -211,7 +211,7 @@ impl World {
         };
         self.counts.revocations += 1;
         self.apply(node, &assertion, is_safe);
-        self.follow_up(request.client);
+        self.follow_up(request.client, node);
     }
 
     fn apply(&mut self, node: usize, assertion: &Assertion, is_safe: bool) {
