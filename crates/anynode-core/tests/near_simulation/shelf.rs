@@ -106,15 +106,24 @@ impl Shelf {
         let moment = kept.moment.max(asserted.moment);
         self.users[number] = Ended { entry, moment };
         let spared = asserted.entry.spared;
+        let from = spared.map_or(0, |spared| spared.from.as_micros());
+        let ended = |moment, spared| Deed::EndedUser {
+            id,
+            user: number,
+            moment,
+            spared,
+        };
         Performed {
             reply,
             event: Some(Event::User(user(number), entry)),
-            deeds: vec![Deed::EndedUser {
-                id,
-                user: number,
-                moment: asserted.moment,
-                spared: spared.map(|spared| session_of(&spared.handle)),
-            }],
+            deeds: vec![
+                ended(
+                    asserted.moment,
+                    spared.map(|spared| session_of(&spared.handle)),
+                ),
+                // Sparing from a stamp on, it includes the revocation that gave that stamp.
+                ended(from.saturating_sub(BEGIN * 1_000), None),
+            ],
             change: vec![Change::User(number, self.users[number])],
         }
     }
