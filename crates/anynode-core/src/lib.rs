@@ -28,6 +28,7 @@ pub mod store;
 mod time;
 
 pub use self::{
+    near::Freshness,
     planted::planted,
     session::{
         Admission, Binding, Budget, Cause, Data, Delta, Device, Draft, Due, Epoch, Handle, Kind,
@@ -37,8 +38,8 @@ pub use self::{
     },
     store::{
         BarrierId, Channel, ChannelKind, ClockKind, Create, Deposed, Durability, Effect, Error,
-        ErrorKind, Event, Facts, Item, Listing, MemoryStore, NodeEntry, NodeId, Note, Page,
-        Replace, Revoke, Revoked, Snapshot, Store, Swept, Target, Tombstone, Verdict,
+        ErrorKind, Event, Facts, Found, Item, Listing, MemoryStore, NodeEntry, NodeId, Note, Page,
+        Replace, Revoke, Revoked, Snapshot, Store, Swept, Target, Tombstone, Verdict, Wanted,
     },
     time::{Clock, ManualClock, Timestamp},
 };

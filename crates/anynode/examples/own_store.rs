@@ -16,8 +16,9 @@ use std::sync::{
 use anynode::{
     SystemClock,
     core::{
-        Channel, Create, Draft, Facts, Handle, Item, Listing, Live, MemoryStore, NodeEntry, NodeId,
-        Page, Replace, Revoke, Revoked, Store, Swept, Touch, UserId, Version, store::Result,
+        Channel, Create, Draft, Facts, Found, Handle, Item, Listing, Live, MemoryStore, NodeEntry,
+        NodeId, Page, Replace, Revoke, Revoked, Store, Swept, Touch, UserId, Version, Wanted,
+        store::Result,
     },
 };
 use async_trait::async_trait;
@@ -50,6 +51,14 @@ impl<S: Store> Store for Counted<S> {
 
     async fn load(&self, handle: &Handle) -> Result<Option<Live>> {
         self.count().load(handle).await
+    }
+
+    fn copy(&self, wanted: &Wanted) -> Option<Found> {
+        self.store.copy(wanted)
+    }
+
+    async fn load_for(&self, wanted: &Wanted) -> Result<Found> {
+        self.count().load_for(wanted).await
     }
 
     async fn replace(&self, base: &Version, draft: &Draft) -> Result<Replace> {

@@ -5,9 +5,9 @@ use std::{collections::VecDeque, sync::Arc};
 
 use anynode::{
     core::{
-        BarrierId, Channel, ChannelKind, Create, Draft, Event, Facts, Handle, Item, Listing, Live,
-        MemoryStore, NodeEntry, NodeId, Page, Replace, Revoke, Revoked, Snapshot, Store, Swept,
-        Touch, UserId, Verdict, Version, store::Result,
+        BarrierId, Channel, ChannelKind, Create, Draft, Event, Facts, Found, Handle, Item, Listing,
+        Live, MemoryStore, NodeEntry, NodeId, Page, Replace, Revoke, Revoked, Snapshot, Store,
+        Swept, Touch, UserId, Verdict, Version, Wanted, store::Result,
     },
     store::check_order,
 };
@@ -45,6 +45,9 @@ impl Channel for BrokenChannel {
     async fn barrier(&mut self) -> Result<BarrierId> {
         self.channel.barrier().await
     }
+    async fn ready(&mut self) -> Result<Option<Event>> {
+        unreachable!("the trial waits for events")
+    }
     async fn next(&mut self) -> Result<Event> {
         if let Some(event) = self.late.pop_front() {
             return Ok(event);
@@ -72,6 +75,14 @@ impl Store for Broken {
     }
     async fn load(&self, handle: &Handle) -> Result<Option<Live>> {
         self.0.load(handle).await
+    }
+
+    fn copy(&self, _: &Wanted) -> Option<Found> {
+        None
+    }
+
+    async fn load_for(&self, wanted: &Wanted) -> Result<Found> {
+        self.load(&wanted.handle).await.map(Found::asked)
     }
     async fn replace(&self, base: &Version, draft: &Draft) -> Result<Replace> {
         self.0.replace(base, draft).await

@@ -34,6 +34,15 @@ pub trait Channel: fmt::Debug + Send {
     /// `Unavailable` when the channel is lost.
     async fn next(&mut self) -> Result<Event>;
 
+    /// The next event that is there already; waits for none, and dropping the future loses none.
+    ///
+    /// `None` on a channel that is validated per read: everything that was acknowledged before
+    /// this call has been delivered. On a leased one it says nothing of the store.
+    ///
+    /// # Errors
+    /// As [`Channel::next`].
+    async fn ready(&mut self) -> Result<Option<Event>>;
+
     /// Begins a barrier, which is also the heartbeat of the node: [`Channel::next`] answers
     /// [`Event::Passed`] once everything acknowledged before this call has been delivered.
     ///

@@ -19,6 +19,15 @@ pub struct Error {
     verb: &'static str,
     detail: Option<String>,
     source: Option<Box<dyn error::Error + Send + Sync>>,
+    standing: Standing,
+}
+
+/// What the server that answered said of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    Unsaid,
+    /// That it is no primary, or may have been deposed.
+    Deposed,
 }
 
 /// What the caller of a store does next.
@@ -51,7 +60,16 @@ impl Error {
             verb,
             detail: None,
             source: None,
+            standing: Standing::Unsaid,
         }
+    }
+
+    /// Says that a server answered and refused, because it is no primary or may have been
+    /// deposed. A node whose heartbeat was refused so must not even read there.
+    #[must_use]
+    pub fn with_refusal(mut self) -> Self {
+        self.standing = Standing::Deposed;
+        self
     }
 
     /// Adds what happened: lower case, no full stop, no ids, secrets or data.
@@ -72,6 +90,12 @@ impl Error {
     /// What the caller does next.
     pub fn kind(&self) -> ErrorKind {
         self.kind
+    }
+
+    /// Whether a server answered and refused, because it is no primary or may have been deposed.
+    /// `false` where nobody answered.
+    pub fn is_refusal(&self) -> bool {
+        self.standing == Standing::Deposed
     }
 
     /// The store, such as `sqlite`.

@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use crate::{
     session::{Draft, Handle, Live, Touch, UserEntry, UserId, Version},
     store::{
-        Channel, ClockKind, Create, Deposed, Durability, Effect, Event, Facts, Item, Listing,
-        NodeEntry, NodeId, Note, Page, Replace, Result, Revoke, Revoked, Store, Swept, Target,
-        Verdict,
+        Channel, ClockKind, Create, Deposed, Durability, Effect, Event, Facts, Found, Item,
+        Listing, NodeEntry, NodeId, Note, Page, Replace, Result, Revoke, Revoked, Store, Swept,
+        Target, Verdict, Wanted,
         memory::{
             shelf::{Shelf, Slot},
             watch::{MemoryChannel, Watchers},
@@ -101,6 +101,14 @@ impl Store for MemoryStore {
         let (shelf, now) = (self.read(), self.clock.now());
         let kept = shelf.kept(handle).filter(|kept| kept.is_alive(now));
         Ok(kept.map(|kept| kept.live(now)))
+    }
+
+    fn copy(&self, _: &Wanted) -> Option<Found> {
+        None
+    }
+
+    async fn load_for(&self, wanted: &Wanted) -> Result<Found> {
+        self.load(&wanted.handle).await.map(Found::asked)
     }
 
     async fn replace(&self, base: &Version, draft: &Draft) -> Result<Replace> {

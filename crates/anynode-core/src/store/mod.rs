@@ -9,6 +9,7 @@ mod memory;
 mod replicas;
 mod rules;
 mod standbys;
+mod wanted;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -27,6 +28,7 @@ pub use self::{
     replicas::Replicas,
     rules::{Kept, replace},
     standbys::Standbys,
+    wanted::{Found, Wanted},
 };
 use crate::{
     session::{Cause, Draft, Handle, Live, Record, Touch, UserEntry, UserId, Version},
@@ -51,13 +53,26 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// `TooLarge` before any I/O, `Unavailable`, or `Indeterminate` when it may have happened.
     async fn create(&self, draft: &Draft) -> Result<Create>;
 
-    /// The record, while it is alive (L2).
+    /// The record, while it is alive (L2). A copy is no answer, whoever keeps one.
     ///
     /// `None` when it is absent, expired, revoked or outdated by its user's entry.
     ///
     /// # Errors
     /// `Unavailable`, or `Corrupt` when it is there and cannot be read.
     async fn load(&self, handle: &Handle) -> Result<Option<Live>>;
+
+    /// The copy of a record that may answer this request, without asking anybody.
+    ///
+    /// `None` where there is none, as in every store that keeps no copies: then the request
+    /// goes on to [`Store::load_for`].
+    fn copy(&self, wanted: &Wanted) -> Option<Found>;
+
+    /// As [`Store::load`], for a request that may be answered from a copy. A store that keeps
+    /// none performs a `load`.
+    ///
+    /// # Errors
+    /// Those of [`Store::load`].
+    async fn load_for(&self, wanted: &Wanted) -> Result<Found>;
 
     /// Writes the draft over the record that still has the version `base` (L3, L4).
     ///

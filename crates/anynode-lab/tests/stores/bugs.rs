@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex};
 use anynode_core::contract::World;
 use anynode_core::store::{Channel, Swept, Target};
 use anynode_core::store::{Create, Facts, Item, Listing, Page, Replace, Result, Revoke, Revoked};
-use anynode_core::{Draft, Handle, Live, NodeEntry, NodeId, Store, Touch, UserId, Version};
+use anynode_core::{
+    Draft, Found, Handle, Live, NodeEntry, NodeId, Store, Touch, UserId, Version, Wanted,
+};
 use async_trait::async_trait;
 
 use self::channel::Deaf;
@@ -131,6 +133,14 @@ impl Store for Buggy {
             self.loaded.lock().unwrap().insert(*handle, live.clone());
         }
         Ok(loaded)
+    }
+
+    fn copy(&self, _: &Wanted) -> Option<Found> {
+        None
+    }
+
+    async fn load_for(&self, wanted: &Wanted) -> Result<Found> {
+        self.load(&wanted.handle).await.map(Found::asked)
     }
 
     async fn replace(&self, base: &Version, draft: &Draft) -> Result<Replace> {

@@ -9,8 +9,8 @@ use std::{
 };
 
 use anynode::core::{
-    Create, Draft, Error, ErrorKind, Handle, Listing, Live, Page, Payload, Replace, Revoke,
-    Revoked, Store, Swept, Touch, UserId, Version, WriteId,
+    Create, Draft, Error, ErrorKind, Found, Handle, Listing, Live, Page, Payload, Replace, Revoke,
+    Revoked, Store, Swept, Touch, UserId, Version, Wanted, WriteId,
     store::{Channel, Facts, Item, NodeEntry, NodeId, Result},
 };
 use async_trait::async_trait;
@@ -257,6 +257,14 @@ impl Store for Spy {
 
     async fn load(&self, handle: &Handle) -> Result<Option<Live>> {
         self.call(Verb::Load, self.store.load(handle)).await
+    }
+
+    fn copy(&self, wanted: &Wanted) -> Option<Found> {
+        self.store.copy(wanted)
+    }
+
+    async fn load_for(&self, wanted: &Wanted) -> Result<Found> {
+        self.call(Verb::Load, self.store.load_for(wanted)).await
     }
 
     async fn replace(&self, base: &Version, draft: &Draft) -> Result<Replace> {

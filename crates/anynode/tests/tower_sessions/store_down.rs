@@ -4,9 +4,9 @@ use anynode::{
     SessionLayer,
     adapter::StoreAdapter,
     core::{
-        Channel, Create, Draft, Error, ErrorKind, Facts, Handle, Item, Listing, Live, NodeEntry,
-        NodeId, Page, Replace, Revoke, Revoked, SessionId, Store, Swept, Touch, UserId, Version,
-        store::Result,
+        Channel, Create, Draft, Error, ErrorKind, Facts, Found, Handle, Item, Listing, Live,
+        NodeEntry, NodeId, Page, Replace, Revoke, Revoked, SessionId, Store, Swept, Touch, UserId,
+        Version, Wanted, store::Result,
     },
 };
 use http::StatusCode;
@@ -33,6 +33,14 @@ impl Store for Down {
 
     async fn load(&self, _: &Handle) -> Result<Option<Live>> {
         down("load")
+    }
+
+    fn copy(&self, _: &Wanted) -> Option<Found> {
+        None
+    }
+
+    async fn load_for(&self, wanted: &Wanted) -> Result<Found> {
+        self.load(&wanted.handle).await.map(Found::asked)
     }
 
     async fn replace(&self, _: &Version, _: &Draft) -> Result<Replace> {

@@ -161,6 +161,12 @@ impl Channel for MemoryChannel {
         .await
     }
 
+    async fn ready(&mut self) -> Result<Option<Event>> {
+        let mut state = self.watchers.state();
+        let queue = state.queues.entry(self.queue).or_default();
+        Ok(queue.events.pop_front())
+    }
+
     async fn barrier(&mut self) -> Result<BarrierId> {
         self.barriers += 1;
         let (id, now) = (BarrierId(self.barriers), self.watchers.clock.now());

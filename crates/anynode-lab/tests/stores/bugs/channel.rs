@@ -44,6 +44,10 @@ impl Channel for Deaf {
         }
     }
 
+    async fn ready(&mut self) -> Result<Option<Event>> {
+        self.channel.ready().await
+    }
+
     async fn barrier(&mut self) -> Result<BarrierId> {
         let id = self.channel.barrier().await?;
         if self.bug == Bug::PassesAtOnce {

@@ -268,6 +268,10 @@ impl Channel for PostgresChannel {
         }
     }
 
+    async fn ready(&mut self) -> Result<Option<Event>> {
+        Ok(self.ready.pop_front())
+    }
+
     async fn barrier(&mut self) -> Result<BarrierId> {
         // What was acknowledged before this call is visible to the statement of the heartbeat,
         // and so comes with its answer.

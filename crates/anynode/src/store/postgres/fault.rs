@@ -98,7 +98,10 @@ impl Fault {
 
     /// The answer to the caller.
     pub(super) fn error(&self, verb: &'static str, act: Act) -> Error {
-        let error = Error::new(self.kind(act), NAME, verb);
+        let mut error = Error::new(self.kind(act), NAME, verb);
+        if self.is_of_standing() {
+            error = error.with_refusal();
+        }
         match self {
             Self::Unreachable(source) => error
                 .with_detail("the server cannot be reached")
@@ -125,6 +128,15 @@ impl Fault {
             ),
             Self::Corrupt(column) => error.with_detail(format!("unreadable column {column}")),
             Self::Config(detail) => error.with_detail(detail.clone()),
+        }
+    }
+
+    /// Whether the server refused because it is no primary, or may have been deposed.
+    fn is_of_standing(&self) -> bool {
+        match self {
+            Self::Standby | Self::Deposed | Self::Alone | Self::Unproved => true,
+            Self::Refused(code) => *code == SqlState::READ_ONLY_SQL_TRANSACTION,
+            _ => false,
         }
     }
 

@@ -31,8 +31,8 @@ mod write;
 use std::{fmt, sync::Arc, time::Duration};
 
 use anynode_core::{
-    Channel, Create, Draft, Facts, Handle, Item, Listing, Live, NodeEntry, NodeId, Page, Replace,
-    Revoke, Revoked, Store, Swept, Touch, UserId, Version, store::Result,
+    Channel, Create, Draft, Facts, Found, Handle, Item, Listing, Live, NodeEntry, NodeId, Page,
+    Replace, Revoke, Revoked, Store, Swept, Touch, UserId, Version, Wanted, store::Result,
 };
 use async_trait::async_trait;
 use tokio_postgres::Row;
@@ -275,6 +275,14 @@ impl Store for PostgresStore {
         let inner = &self.inner;
         let answer = read::load(inner, &inner.reads, handle).await;
         told("load", Act::Read, answer)
+    }
+
+    fn copy(&self, _: &Wanted) -> Option<Found> {
+        None
+    }
+
+    async fn load_for(&self, wanted: &Wanted) -> Result<Found> {
+        self.load(&wanted.handle).await.map(Found::asked)
     }
 
     async fn replace(&self, base: &Version, draft: &Draft) -> Result<Replace> {

@@ -175,6 +175,17 @@ impl Fault {
         )
     }
 
+    /// Whether the server refused because it is no primary, or may have been deposed.
+    pub(super) fn is_of_standing(&self) -> bool {
+        let Self::Refused(refusal) = self else {
+            return false;
+        };
+        matches!(
+            refusal,
+            Refusal::ReadOnly | Refusal::MasterDown | Refusal::ClusterDown | Refusal::NoReplicas
+        )
+    }
+
     /// The answer to the caller. `happened` says that an earlier try may have been performed.
     pub(super) fn error(&self, verb: &'static str, nature: Nature, happened: bool) -> Error {
         self.told(verb, nature, happened || self.may_have_happened())

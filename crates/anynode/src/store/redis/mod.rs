@@ -36,8 +36,8 @@ mod write;
 use std::{fmt, sync::Arc};
 
 use anynode_core::{
-    Channel, Create, Draft, Facts, Handle, Item, Listing, Live, NodeEntry, NodeId, Page, Replace,
-    Revoke, Revoked, Store, Swept, Touch, UserId, Version, store::Result,
+    Channel, Create, Draft, Facts, Found, Handle, Item, Listing, Live, NodeEntry, NodeId, Page,
+    Replace, Revoke, Revoked, Store, Swept, Touch, UserId, Version, Wanted, store::Result,
 };
 use async_trait::async_trait;
 
@@ -150,6 +150,14 @@ impl Store for RedisStore {
         let live = read::load(&self.servers, handle).await?;
         // A fail-over may have brought back what this node knows to be revoked.
         Ok(live.filter(|live| !self.vigil.refuses(&live.record)))
+    }
+
+    fn copy(&self, _: &Wanted) -> Option<Found> {
+        None
+    }
+
+    async fn load_for(&self, wanted: &Wanted) -> Result<Found> {
+        self.load(&wanted.handle).await.map(Found::asked)
     }
 
     async fn replace(&self, base: &Version, draft: &Draft) -> Result<Replace> {

@@ -150,17 +150,25 @@ impl Channel for SqliteChannel {
     }
 
     async fn next(&mut self) -> Result<Event> {
+        loop {
+            if let Some(event) = self.ready().await? {
+                return Ok(event);
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    async fn ready(&mut self) -> Result<Option<Event>> {
         let mut patience = Patience::new(self.store.deadline);
         loop {
             if let Some(event) = self.ready.pop_front() {
-                return Ok(event);
+                return Ok(Some(event));
             }
             match self.look() {
-                Ok(()) if self.ready.is_empty() => {
-                    tokio::time::sleep(POLL).await;
-                    patience = Patience::new(self.store.deadline);
-                }
+                // A look that read as much as it may has left some.
+                Ok(()) if self.ready.is_empty() => return Ok(None),
                 Ok(()) => {}
+                // The lock of a recovery says nothing of what was committed.
                 Err(fault) if fault.is_busy() && patience.lasts() => patience.rest().await,
                 Err(fault) => return Err(fault.error("watch")),
             }

@@ -24,8 +24,9 @@ mod writer;
 use std::{fmt, path::Path, sync::Arc, thread, time::Duration};
 
 use anynode_core::{
-    Channel, Clock, Create, Draft, Durability, Facts, Handle, Item, Listing, Live, NodeEntry,
-    NodeId, Page, Replace, Revoke, Revoked, Store, Swept, Touch, UserId, Version,
+    Channel, Clock, Create, Draft, Durability, Facts, Found, Handle, Item, Listing, Live,
+    NodeEntry, NodeId, Page, Replace, Revoke, Revoked, Store, Swept, Touch, UserId, Version,
+    Wanted,
     store::{Error, ErrorKind, Result},
 };
 use async_trait::async_trait;
@@ -134,6 +135,14 @@ impl Store for SqliteStore {
         let now = self.inner.clock.now();
         let alive = kept.filter(|kept| kept.is_alive(now));
         Ok(alive.map(|kept| kept.live(now)))
+    }
+
+    fn copy(&self, _: &Wanted) -> Option<Found> {
+        None
+    }
+
+    async fn load_for(&self, wanted: &Wanted) -> Result<Found> {
+        self.load(&wanted.handle).await.map(Found::asked)
     }
 
     async fn replace(&self, base: &Version, draft: &Draft) -> Result<Replace> {

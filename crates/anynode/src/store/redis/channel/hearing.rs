@@ -148,6 +148,16 @@ impl Hearing {
         }
     }
 
+    /// The next event that is there; waits for none. A loss is told again by
+    /// [`Hearing::next`].
+    pub(super) fn ready(&self) -> Result<Option<Event>, Loss> {
+        let mut state = self.state();
+        match (state.ready.pop_front(), &state.lost) {
+            (None, Some(loss)) => Err(loss.clone()),
+            (event, _) => Ok(event),
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

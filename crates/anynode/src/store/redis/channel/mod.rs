@@ -159,11 +159,18 @@ impl Channel for RedisChannel {
             return Ok(Event::Flush);
         };
         let heard = following.hearing.next(BARRIER_MAX).await;
-        heard.map_err(|loss| {
-            // The connections end here, so that nothing that they still hear is ever told.
-            self.following = None;
-            loss.error()
-        })
+        let lost = match heard {
+            Ok(event) => return Ok(event),
+            Err(loss) => following.told(&loss),
+        };
+        // The connections end here, so that nothing that they still hear is ever told.
+        self.following = None;
+        Err(lost)
+    }
+
+    async fn ready(&mut self) -> Result<Option<Event>> {
+        let heard = self.following()?.hearing.ready();
+        heard.map_err(|loss| loss.error())
     }
 
     /// Does not wait for the primaries: one that refuses the heartbeat or does not answer loses
@@ -209,6 +216,18 @@ impl Following {
                     Err(loss) => hearing.lose(loss),
                 }
             });
+        }
+    }
+
+    /// The answer to whoever waits for an event that does not come. Where there are several
+    /// primaries and one refuses, the others are still to be read: each proves its own authority
+    /// with every answer.
+    fn told(&self, loss: &Loss) -> Error {
+        match loss {
+            Loss::Refused(fault) if fault.is_of_standing() && self.lines.len() == 1 => {
+                loss.error().with_refusal()
+            }
+            _ => loss.error(),
         }
     }
 
