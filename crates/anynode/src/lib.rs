@@ -48,6 +48,7 @@ mod error;
 mod extract;
 mod layer;
 mod maintain;
+mod near_cache;
 mod random;
 mod service;
 mod session;
@@ -63,6 +64,7 @@ pub use self::{
     csrf::Csrf,
     error::SessionError,
     layer::SessionLayer,
+    near_cache::{NearCache, NearCacheOptions},
     service::{GuardedBody, SessionBody, SessionFuture, SessionService},
     session::{ClientAddress, Session},
     sessions::{AdminSessions, SessionInfo, Sessions},

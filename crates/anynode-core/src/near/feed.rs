@@ -212,6 +212,16 @@ impl Feed {
 // === impl Condition ===
 
 impl Condition {
+    /// All there are.
+    pub const ALL: [Self; 6] = [
+        Self::Starting,
+        Self::Waiting,
+        Self::Trusted,
+        Self::Refused,
+        Self::ClockSlow,
+        Self::Full,
+    ];
+
     /// One lower-case word, or two.
     pub const fn as_str(self) -> &'static str {
         match self {

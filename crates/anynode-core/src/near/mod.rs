@@ -21,6 +21,7 @@ mod flight;
 mod horizon;
 mod known;
 mod lease;
+mod pace;
 mod packed;
 mod rate;
 mod reassert;
@@ -37,6 +38,7 @@ pub use self::{
     horizon::{Horizon, StoreShard, Token},
     known::Known,
     lease::Lease,
+    pace::{beat_every, overdue_after, reconnect_pause},
     reassert::{Assertion, Full, Reassert},
     shard::{Answer, Fill, Limits, Shard},
 };

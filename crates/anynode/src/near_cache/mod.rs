@@ -1,0 +1,224 @@
+//! Copies of sessions on the node, for as long as they may be trusted: the near cache.
+//!
+//! Core decides which copy may be used and when ([`anynode_core::near`]); what is here asks,
+//! waits and locks. Read in this order:
+//!
+//! - `options`: what can be chosen, and why the defaults are what they are;
+//! - `inner`: what all calls share, and what is done about each event;
+//! - `listen`, `validate`: how the channel of the store is followed, under a lease or at each
+//!   read;
+//! - `desk`: one shard of the copies and the loads under way for it, behind one lock;
+//! - `read`, `load`: a copy, or else a load that many may share;
+//! - `write`: writes go through, and the copies follow what was acknowledged;
+//! - `figures`: what is counted.
+
+mod desk;
+mod figures;
+mod inner;
+mod listen;
+mod load;
+mod options;
+mod read;
+mod validate;
+mod write;
+
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use anynode_core::{
+    Channel, Create, Draft, Facts, Found, Handle, Item, Listing, Live, NodeEntry, NodeId, Page,
+    Replace, Revoke, Revoked, Store, Swept, Touch, UserId, Version, Wanted, near::Condition,
+    store::Result,
+};
+use async_trait::async_trait;
+use tokio::task::AbortHandle;
+
+use self::inner::Inner;
+pub use self::options::NearCacheOptions;
+
+/// A store that keeps copies of what it read from another one.
+///
+/// A request that hits a copy asks nobody. What was revoked or written on any node is refused
+/// here as soon as the store's channel tells of it, which takes about a millisecond, and once
+/// the lease has run out (one second) at the latest: when a node cannot know, it asks the store.
+///
+/// It is a store like any other: each write goes through before any copy changes, and
+/// [`Store::load`] always asks the store. Only [`Store::copy`] and [`Store::load_for`], by which
+/// [`SessionLayer`](crate::SessionLayer) reads, answer from copies.
+///
+/// The channel is opened when the cache is made or, outside of a runtime of tokio, by the first
+/// call; until it is there every call goes through. It is closed when the cache is dropped.
+///
+/// ```
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// use anynode::{NearCache, SessionLayer, SystemClock, core::MemoryStore};
+/// use std::sync::Arc;
+///
+/// let store = MemoryStore::new(Arc::new(SystemClock));
+/// let layer = SessionLayer::new(NearCache::new(store));
+/// # });
+/// ```
+pub struct NearCache {
+    inner: Arc<Inner>,
+    listening: OnceLock<AbortHandle>,
+}
+
+// === impl NearCache ===
+
+impl NearCache {
+    /// Copies of what is in `store`, everything at its default.
+    pub fn new(store: impl Store) -> Self {
+        Self::options().over(store)
+    }
+
+    /// As [`NearCache::new`], for a store that others hold too or that was opened by URL.
+    pub fn from_arc(store: Arc<dyn Store>) -> Self {
+        Self::options().over_arc(store)
+    }
+
+    /// What can be chosen beforehand.
+    pub fn options() -> NearCacheOptions {
+        NearCacheOptions::default()
+    }
+
+    /// Waits until all that the store acknowledged before this call is known here, or gives up
+    /// after `limit`. It costs a barrier, which is a small write.
+    ///
+    /// # Errors
+    /// `Unavailable` when the channel did not prove it in time.
+    pub async fn caught_up(&self, limit: Duration) -> Result<()> {
+        self.listen();
+        self.inner.caught_up(limit).await
+    }
+
+    /// What the clock says that is counted on: the machine's boot clock.
+    pub fn now(&self) -> Duration {
+        self.inner.now()
+    }
+
+    /// How the channel stands.
+    pub fn condition(&self) -> Condition {
+        self.inner.condition()
+    }
+
+    /// The name under which this node is registered with the store.
+    pub fn node(&self) -> &NodeId {
+        &self.inner.node
+    }
+
+    /// How many copies there are, whether they may be used now or not.
+    pub fn copies(&self) -> usize {
+        self.inner.size().0
+    }
+
+    /// How many bytes the copies take, everything counted.
+    pub fn bytes(&self) -> usize {
+        self.inner.size().1
+    }
+
+    fn start(store: Arc<dyn Store>, options: NearCacheOptions) -> Self {
+        let cache = Self {
+            inner: Arc::new(Inner::new(store, options)),
+            listening: OnceLock::new(),
+        };
+        cache.listen();
+        cache
+    }
+
+    /// Opens the channel, once and where there is a runtime.
+    fn listen(&self) {
+        if self.listening.get().is_some() {
+            return;
+        }
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let start = || {
+                runtime
+                    .spawn(listen::listen(self.inner.clone()))
+                    .abort_handle()
+            };
+            self.listening.get_or_init(start);
+        }
+    }
+
+    /// What all calls share, with the channel on its way.
+    fn inner(&self) -> &Inner {
+        self.listen();
+        &self.inner
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Store for NearCache {
+    async fn create(&self, draft: &Draft) -> Result<Create> {
+        self.inner().create(draft).await
+    }
+
+    async fn load(&self, handle: &Handle) -> Result<Option<Live>> {
+        self.inner().load(handle).await
+    }
+
+    fn copy(&self, wanted: &Wanted) -> Option<Found> {
+        self.inner.copy(wanted)
+    }
+
+    async fn load_for(&self, wanted: &Wanted) -> Result<Found> {
+        self.inner().load_for(wanted).await
+    }
+
+    async fn replace(&self, base: &Version, draft: &Draft) -> Result<Replace> {
+        self.inner().replace(base, draft).await
+    }
+
+    async fn touch(&self, batch: &[Touch]) -> Result<()> {
+        self.inner().touch(batch).await
+    }
+
+    async fn revoke(&self, revoke: &Revoke) -> Result<Revoked> {
+        self.inner().revoke(revoke).await
+    }
+
+    async fn list(&self, user: &UserId, page: &Page) -> Result<Listing> {
+        self.inner().list(user, page).await
+    }
+
+    async fn scan(&self, cursor: Option<&Handle>, limit: usize) -> Result<Vec<Item>> {
+        self.inner.store.scan(cursor, limit).await
+    }
+
+    async fn watch(&self, node: &NodeId) -> Result<Box<dyn Channel>> {
+        self.inner.store.watch(node).await
+    }
+
+    async fn nodes(&self) -> Result<Vec<NodeEntry>> {
+        self.inner.store.nodes().await
+    }
+
+    async fn inspect(&self) -> Result<Facts> {
+        self.inner.store.inspect().await
+    }
+
+    async fn sweep(&self, limit: usize) -> Result<Swept> {
+        self.inner.store.sweep(limit).await
+    }
+}
+
+impl Drop for NearCache {
+    fn drop(&mut self) {
+        if let Some(listening) = self.listening.get() {
+            listening.abort();
+        }
+    }
+}
+
+impl fmt::Debug for NearCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NearCache")
+            .field("store", &self.inner.store)
+            .field("condition", &self.condition())
+            .finish_non_exhaustive()
+    }
+}
