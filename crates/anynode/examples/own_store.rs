@@ -53,6 +53,10 @@ impl<S: Store> Store for Counted<S> {
         self.count().load(handle).await
     }
 
+    fn keeps_copies(&self) -> bool {
+        self.store.keeps_copies()
+    }
+
     fn copy(&self, wanted: &Wanted) -> Option<Found> {
         self.store.copy(wanted)
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anynode_core::{Budget, Lifetime, Quota, Rotation};
+use anynode_core::{Budget, Freshness, Lifetime, Quota, Rotation};
 
 use crate::{codec::Sealer, cookie::CookieConfig, csrf::Csrf};
 
@@ -44,6 +44,17 @@ pub enum ClearSiteData {
     Omitted,
 }
 
+/// Whether a response tells how old the knowledge is that it was answered by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AgeHeader {
+    /// It does not. The default: it is nobody's business.
+    #[default]
+    Omitted,
+    /// `anynode-session-age: 1234; copy`: in microseconds, and whether it was a copy or the
+    /// store. For tests and proofs.
+    Sent,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) cookie: CookieConfig,
@@ -59,6 +70,8 @@ pub(crate) struct Config {
     pub(crate) clear_site_data: ClearSiteData,
     pub(crate) call_timeout: Duration,
     pub(crate) sweep_every: Option<Duration>,
+    pub(crate) freshness: Freshness,
+    pub(crate) age_header: AgeHeader,
 }
 
 /// Half an hour of idleness and twelve hours in all: within NIST SP 800-63B AAL2 and the
@@ -90,6 +103,8 @@ impl Default for Config {
             clear_site_data: ClearSiteData::default(),
             call_timeout: Duration::from_secs(5),
             sweep_every: Some(Duration::from_secs(60)),
+            freshness: Freshness::default(),
+            age_header: AgeHeader::default(),
         }
     }
 }

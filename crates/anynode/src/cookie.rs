@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use anynode_core::SessionId;
+use anynode_core::{SessionId, Version};
 use http::{HeaderMap, HeaderValue, header};
 use memchr::memchr;
+
+use crate::companion;
 
 /// Name and attributes of the session cookie.
 ///
@@ -255,6 +257,12 @@ impl CookieConfig {
             "{}=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
             self.name
         ))
+    }
+
+    /// The `Set-Cookie` header by which a client tells for a while that it has seen `version`.
+    pub(crate) fn companion(&self, version: &Version) -> HeaderValue {
+        let (value, max_age) = (companion::value(version), companion::MAX_AGE.as_secs());
+        self.header(format!("{}-seen={value}; Max-Age={max_age}", self.name))
     }
 
     /// Whether a `Set-Cookie` header sets the cookie of our name.

@@ -5,13 +5,15 @@ use std::{
     time::Duration,
 };
 
-use anynode_core::{Budget, Lifetime, Quota, Rotation, Store, expiry::Touches, session::QuotaLeft};
+use anynode_core::{
+    Budget, Freshness, Lifetime, Quota, Rotation, Store, expiry::Touches, session::QuotaLeft,
+};
 use tower_layer::Layer;
 
 use crate::{
     clock::boot_time,
     codec::Sealer,
-    config::{ClearSiteData, Config, FailurePolicy, LoginByLink},
+    config::{AgeHeader, ClearSiteData, Config, FailurePolicy, LoginByLink},
     cookie::{CookieConfig, Transport},
     csrf::Csrf,
     maintain,
@@ -47,6 +49,8 @@ pub struct SessionLayer {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) store: Timely,
+    /// Whether another node may have older copies than this one's writes.
+    pub(crate) keeps_copies: bool,
     pub(crate) config: Config,
     pub(crate) stale: Option<StaleCopies>,
     pub(crate) touches: Mutex<Touches>,
@@ -151,6 +155,21 @@ impl SessionLayer {
         self.with(|config| config.sweep_every = sweep_every)
     }
 
+    /// How old the knowledge may be that requests are answered by, if the store keeps copies and
+    /// their route says nothing else by a [`FreshnessLayer`](crate::FreshnessLayer). Default:
+    /// [`Freshness::Bounded`].
+    #[must_use]
+    pub fn with_freshness(self, freshness: Freshness) -> Self {
+        self.with(|config| config.freshness = freshness)
+    }
+
+    /// Whether responses tell how old the knowledge is that they were answered by. Default:
+    /// [`AgeHeader::Omitted`].
+    #[must_use]
+    pub fn with_age_header(self, age_header: AgeHeader) -> Self {
+        self.with(|config| config.age_header = age_header)
+    }
+
     fn with(self, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = self.shared.config.clone();
         change(&mut config);
@@ -180,6 +199,7 @@ impl Shared {
             FailurePolicy::FailClosed | FailurePolicy::Anonymous => None,
         };
         Self {
+            keeps_copies: store.keeps_copies(),
             store: Timely::new(store, config.call_timeout),
             stale,
             touches: Mutex::new(Touches::new(TOUCHES_MAX)),

@@ -33,11 +33,13 @@
 //! | `tower-sessions-014`, `tower-sessions-015` | no | adapters for applications on tower-sessions and axum-login |
 
 pub use anynode_core as core;
+pub use anynode_core::Freshness;
 
 #[cfg(any(feature = "tower-sessions-014", feature = "tower-sessions-015"))]
 pub mod adapter;
 mod clock;
 pub mod codec;
+mod companion;
 mod config;
 mod cookie;
 #[cfg(feature = "encryption")]
@@ -46,6 +48,7 @@ mod csrf;
 mod error;
 #[cfg(feature = "axum")]
 mod extract;
+mod freshness;
 mod layer;
 mod maintain;
 mod near_cache;
@@ -59,10 +62,11 @@ mod timely;
 
 pub use self::{
     clock::SystemClock,
-    config::{ClearSiteData, FailurePolicy, LoginByLink},
+    config::{AgeHeader, ClearSiteData, FailurePolicy, LoginByLink},
     cookie::{CookieConfig, CookieError, SameSite},
     csrf::Csrf,
     error::SessionError,
+    freshness::{FreshnessLayer, FreshnessService},
     layer::SessionLayer,
     near_cache::{NearCache, NearCacheOptions},
     service::{GuardedBody, SessionBody, SessionFuture, SessionService},

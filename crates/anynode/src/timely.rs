@@ -5,14 +5,14 @@ use std::{
     future::Future,
     sync::{
         Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
 
 use anynode_core::{
-    Create, Draft, Error, ErrorKind, Handle, Listing, Live, Page, Replace, Revoke, Revoked, Store,
-    Swept, Touch, UserId, Version, store::Result,
+    Create, Draft, Error, ErrorKind, Found, Handle, Listing, Live, Page, Replace, Revoke, Revoked,
+    Store, Swept, Touch, UserId, Version, Wanted, store::Result,
 };
 use metrics::{counter, histogram};
 
@@ -31,6 +31,8 @@ pub(crate) struct Tally {
     calls: AtomicU32,
     /// On the boot clock, in microseconds.
     known_at: AtomicU64,
+    /// Whether what is known was known before this request asked.
+    from_copy: AtomicBool,
 }
 
 /// What a call that was cut off may have done.
@@ -65,6 +67,19 @@ impl Timely {
         let call = self.store.load(handle);
         let call = self.call("load", CutOff::Nothing, call);
         tally.learning(call).await
+    }
+
+    /// As `load`, for a request that may be answered from a copy. Such an answer is no call.
+    pub(crate) async fn load_for(&self, wanted: &Wanted, tally: &Tally) -> Result<Option<Live>> {
+        if let Some(found) = self.store.copy(wanted) {
+            return Ok(tally.know(found, wanted.arrived));
+        }
+        let call = self.store.load_for(wanted);
+        let found = self.call("load", CutOff::Nothing, call).await;
+        if !matches!(found, Ok(Found { as_of: Some(_), .. })) {
+            tally.count();
+        }
+        Ok(tally.know(found?, wanted.arrived))
     }
 
     pub(crate) async fn replace(
@@ -142,6 +157,19 @@ impl Tally {
     pub(crate) fn know_since(&self, asked_at: Duration) {
         let micros = u64::try_from(asked_at.as_micros()).unwrap_or(u64::MAX);
         self.known_at.store(micros, Relaxed);
+        self.from_copy.store(false, Relaxed);
+    }
+
+    /// Whether what is known of the session was known before this request asked for it.
+    pub(crate) fn is_from_copy(&self) -> bool {
+        self.from_copy.load(Relaxed)
+    }
+
+    /// What is known of the session is this, found by a request that asked then.
+    fn know(&self, found: Found, asked_at: Duration) -> Option<Live> {
+        self.know_since(found.as_of.unwrap_or(asked_at));
+        self.from_copy.store(found.as_of.is_some(), Relaxed);
+        found.live
     }
 
     fn count(&self) {

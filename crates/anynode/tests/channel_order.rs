@@ -77,6 +77,10 @@ impl Store for Broken {
         self.0.load(handle).await
     }
 
+    fn keeps_copies(&self) -> bool {
+        false
+    }
+
     fn copy(&self, _: &Wanted) -> Option<Found> {
         None
     }

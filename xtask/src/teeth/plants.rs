@@ -5,6 +5,7 @@
 mod gateway;
 mod lab;
 mod near;
+mod near_cache;
 mod near_core;
 mod postgres;
 mod redis;
@@ -56,6 +57,7 @@ pub(crate) fn plants() -> impl Iterator<Item = &'static Plant> {
         .chain(gateway::GATEWAY)
         .chain(lab::LAB)
         .chain(near::NEAR)
+        .chain(near_cache::NEAR_CACHE)
         .chain(near_core::NEAR_CORE)
         .chain(postgres::POSTGRES)
         .chain(redis::REDIS)

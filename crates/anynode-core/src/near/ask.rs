@@ -5,8 +5,8 @@ use std::{fmt, time::Duration};
 use super::{Horizon, Reassert, StoreShard, Token, copies::Nanos, packed::Packed};
 use crate::session::{Handle, Live, SecretHash, Version};
 
-/// How old the knowledge may be that a route is answered by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How old the knowledge may be that a route is answered by, from the strictest on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Freshness {
     /// Not older than the request: the store is asked, after the request came in. For changes
     /// of passwords and for payments.

@@ -103,6 +103,10 @@ impl Store for MemoryStore {
         Ok(kept.map(|kept| kept.live(now)))
     }
 
+    fn keeps_copies(&self) -> bool {
+        false
+    }
+
     fn copy(&self, _: &Wanted) -> Option<Found> {
         None
     }

@@ -61,6 +61,10 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// `Unavailable`, or `Corrupt` when it is there and cannot be read.
     async fn load(&self, handle: &Handle) -> Result<Option<Live>>;
 
+    /// Whether this handle on the store keeps copies, so that another one may know of a write
+    /// before it does.
+    fn keeps_copies(&self) -> bool;
+
     /// The copy of a record that may answer this request, without asking anybody.
     ///
     /// `None` where there is none, as in every store that keeps no copies: then the request

@@ -135,6 +135,10 @@ impl Store for Buggy {
         Ok(loaded)
     }
 
+    fn keeps_copies(&self) -> bool {
+        false
+    }
+
     fn copy(&self, _: &Wanted) -> Option<Found> {
         None
     }

@@ -13,7 +13,7 @@ use anynode_core::{
     },
     store::{Error, ErrorKind, Result},
 };
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
 
 use super::{desk::Desk, figures, options::NearCacheOptions};
 use crate::random;
@@ -30,7 +30,7 @@ pub(super) struct Inner {
     /// The channel of a store whose copies are validated at every read.
     pub(super) validator: tokio::sync::Mutex<Option<Box<dyn Channel>>>,
     /// The turns of those who load.
-    pub(super) herd: Semaphore,
+    herd: Semaphore,
     /// Has the one who listens look at once.
     pub(super) nudge: Notify,
     /// A barrier has passed, or something was lost.
@@ -157,8 +157,9 @@ impl Inner {
     /// Notes that the channel was lost, or that the store refused the heartbeat.
     pub(super) fn missed(&self, error: &Error) {
         if let Some(copies) = self.copies() {
-            match error.is_refusal() {
+            match error.is_refusal() && !anynode_core::planted("near_refused_reads_through") {
                 true => self.feed().refused(&copies.horizon),
+                false if anynode_core::planted("near_lost_channel_keeps_lease") => {}
                 false => self.feed().lost(&copies.horizon),
             }
         }
@@ -202,6 +203,14 @@ impl Inner {
             let error = Error::new(ErrorKind::Unavailable, "near cache", "watch");
             error.with_detail("the channel did not prove in time that nothing is missing")
         })
+    }
+
+    /// Waits for the turn of another load, which lasts until the answer is dropped.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        if anynode_core::planted("near_herd_unbounded") {
+            return None;
+        }
+        Some(self.herd.acquire().await.expect("it is never closed"))
     }
 
     pub(super) fn condition(&self) -> Condition {

@@ -51,8 +51,8 @@ impl<'a> Lead<'a> {
         if !wait.is_zero() {
             sleep(wait).await;
         }
-        let turn = timeout(inner.options.patience, inner.herd.acquire()).await;
-        let Ok(Ok(_turn)) = turn else {
+        let turn = timeout(inner.options.patience, inner.turn()).await;
+        let Ok(_turn) = turn else {
             return self.land_failed(crowded());
         };
         let (token, sent) = {

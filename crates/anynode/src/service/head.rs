@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, he
 
 use super::{GuardedBody, SessionBody, guard};
 use crate::{
-    config::{ClearSiteData, Config},
+    config::{AgeHeader, ClearSiteData, Config},
     cookie::CookieConfig,
     csrf,
     error::SessionError,
@@ -12,6 +12,7 @@ use crate::{
 };
 
 static CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
+static SESSION_AGE: HeaderName = HeaderName::from_static("anynode-session-age");
 
 /// The response of a handler once its changes are written, or could not be.
 pub(super) fn finish<B>(
@@ -27,6 +28,8 @@ where
         Ok(head) => {
             let mut response = guard(response, session, next);
             dress(response.headers_mut(), &session.shared().config, &head);
+            tell_version(response.headers_mut(), session, &head);
+            tell_age(response.headers_mut(), session);
             response
         }
         Err(error) => {
@@ -103,6 +106,37 @@ fn dress(headers: &mut HeaderMap, config: &Config, head: &Head) {
     no_store(headers);
     drop_ours(headers, &config.cookie);
     headers.append(header::SET_COOKIE, value);
+}
+
+/// Has the client tell nodes with older copies of what was written.
+fn tell_version(headers: &mut HeaderMap, session: &Session, head: &Head) {
+    let shared = session.shared();
+    let is_over = matches!(head.cookie, CookieChange::Remove | CookieChange::LogOut);
+    if let Some(version) = &head.written
+        && shared.keeps_copies
+        && !is_over
+    {
+        let value = shared.config.cookie.companion(version);
+        headers.append(header::SET_COOKIE, value);
+        no_store(headers);
+    }
+}
+
+/// How old the knowledge is that the request was answered by, if anybody wants to know.
+fn tell_age(headers: &mut HeaderMap, session: &Session) {
+    if session.shared().config.age_header == AgeHeader::Omitted {
+        return;
+    }
+    let Some(age) = session.staleness() else {
+        return;
+    };
+    let source = match session.tally().is_from_copy() {
+        true => "copy",
+        false => "store",
+    };
+    let text = format!("{}; {source}", age.as_micros());
+    let value = HeaderValue::try_from(text).expect("digits and a word");
+    headers.insert(&SESSION_AGE, value);
 }
 
 /// A response must not set one cookie twice (RFC 6265bis section 4.1.1), and ours is right.

@@ -1,6 +1,6 @@
 //! When what a request recorded is written: before its head, before its last byte, at once.
 
-use anynode_core::ErrorKind;
+use anynode_core::{ErrorKind, Version};
 use http::StatusCode;
 use tokio::sync::MutexGuard;
 
@@ -30,6 +30,8 @@ pub(super) enum Keep {
 pub(crate) struct Head {
     pub(crate) cookie: CookieChange,
     pub(crate) usage: Usage,
+    /// The version that the response tells of, if the session was written.
+    pub(crate) written: Option<Version>,
 }
 
 /// Marks what the session knows as unknown if a write is cancelled halfway.

@@ -1,6 +1,8 @@
 //! Finding the session that a request's id names.
 
-use anynode_core::{Admission, ErrorKind, Kind, Live, SessionId, admit, expiry};
+use anynode_core::{
+    Admission, ErrorKind, Freshness, Kind, Live, SecretHash, SessionId, admit, expiry,
+};
 
 use super::{
     Session,
@@ -20,13 +22,19 @@ impl Session {
         {
             let mut state = self.state();
             state.usage = Usage::Used;
-            if state.known()? {
+            if state.known()? && !self.is_behind(&state) {
                 return Ok(());
             }
         }
         let _gate = self.active().gate.lock().await;
-        if self.state().known()? {
-            return Ok(());
+        let (is_known, is_behind) = {
+            let state = self.state();
+            (state.known()?, self.is_behind(&state))
+        };
+        match (is_known, is_behind) {
+            (true, true) => return self.load_known_again().await,
+            (true, false) => return Ok(()),
+            (false, _) => {}
         }
         let base = match self.inner.arrival.id() {
             Some(id) => self.load(id).await,
@@ -40,6 +48,13 @@ impl Session {
     /// Loads the session that the state knows once more.
     pub(super) async fn load_again(&self) -> Result<(), SessionError> {
         let _gate = self.active().gate.lock().await;
+        // Whoever asks again wants to know of what just happened.
+        self.require(Freshness::Strict);
+        self.load_known_again().await
+    }
+
+    /// Loads the session that the state knows; its gate is held.
+    async fn load_known_again(&self) -> Result<(), SessionError> {
         let (id, found) = {
             let state = self.state();
             let found = matches!(state.base, Base::Loaded(_) | Base::Gone);
@@ -64,13 +79,15 @@ impl Session {
     async fn load(&self, id: SessionId) -> Base {
         let (shared, asked_at) = (&self.inner.shared, boot_time());
         let handle = id.handle();
-        match shared.store.load(&handle, self.tally()).await {
+        let secret = id.secret_hash();
+        let wanted = self.wanted(handle, secret, asked_at);
+        match shared.store.load_for(&wanted, self.tally()).await {
             Ok(Some(live)) => {
                 if let Some(stale) = &shared.stale {
-                    stale.keep(&live, asked_at);
+                    stale.keep(&live, self.tally().known_at());
                 }
                 let moments_ago = live.now.since(live.record.secret_since) < LATE_MAX;
-                let Some(loaded) = admitted(id, live, Access::ReadWrite) else {
+                let Some(loaded) = admitted(id, secret, live, Access::ReadWrite) else {
                     if moments_ago && !anynode_core::planted("late_request_gets_a_session") {
                         return Base::Outdated;
                     }
@@ -116,7 +133,7 @@ impl Session {
                 .copy(&id.handle(), boot_time())
                 .and_then(|(live, read_at)| {
                     self.tally().know_since(read_at);
-                    admitted(id, live, Access::ReadOnly)
+                    admitted(id, id.secret_hash(), live, Access::ReadOnly)
                 })
                 .map_or(Base::Failed(ErrorKind::Unavailable), Base::Loaded),
             _ => Base::Failed(ErrorKind::Unavailable),
@@ -125,9 +142,8 @@ impl Session {
 }
 
 /// The session, if the id's secret opens it.
-fn admitted(id: SessionId, live: Live, access: Access) -> Option<Loaded> {
+fn admitted(id: SessionId, secret: SecretHash, live: Live, access: Access) -> Option<Loaded> {
     let record = &live.record;
-    let secret = id.secret_hash();
     let presented = admit(record, &secret, live.now)?;
     if record.kind != Kind::Session {
         return None;

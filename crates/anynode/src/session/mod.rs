@@ -1,6 +1,7 @@
 //! The session of one request, as its handler sees it.
 
 mod commit;
+mod fresh;
 mod identity;
 mod load;
 mod outcome;
@@ -18,7 +19,7 @@ use std::{
 };
 
 use anynode_core::{
-    Device, SessionId, Value,
+    Device, SessionId, Value, Version,
     session::{
         Update,
         value::{from_value, to_value},
@@ -29,12 +30,13 @@ use serde::{Serialize, de::DeserializeOwned};
 
 #[cfg(any(feature = "tower-sessions-014", feature = "tower-sessions-015"))]
 pub(crate) use self::plan::fill;
-use self::{commit::Keep, state::State};
+use self::{commit::Keep, fresh::Demand, state::State};
 pub(crate) use self::{
     commit::{Head, Scope},
     state::{CookieChange, Phase, Usage},
 };
 use crate::{
+    companion,
     cookie::{Candidate, Glance, Presented},
     csrf,
     error::SessionError,
@@ -74,6 +76,7 @@ pub struct ClientAddress(pub IpAddr);
 struct Inner {
     shared: Arc<Shared>,
     arrival: Arrival,
+    demand: Mutex<Demand>,
     /// Built by the first use: most requests of a page do not use their session.
     active: OnceLock<Box<Active>>,
 }
@@ -93,6 +96,8 @@ struct Arrival {
     method: MethodKind,
     user_agent: Option<HeaderValue>,
     address: Option<ClientAddress>,
+    /// The version that the client has seen, if it tells of one.
+    seen: Option<Version>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -114,10 +119,15 @@ enum Change {
 
 impl Session {
     pub(crate) fn arrived<R>(shared: Arc<Shared>, request: &Request<R>, glance: Glance) -> Self {
+        let mut arrival = Arrival::new(request, glance);
+        if shared.keeps_copies && arrival.candidate.is_some() {
+            arrival.seen = companion::seen(request.headers(), shared.config.cookie.name());
+        }
         Self {
             inner: Arc::new(Inner {
+                demand: Mutex::new(Demand::of(&shared.config, request)),
                 shared,
-                arrival: Arrival::new(request, glance),
+                arrival,
                 active: OnceLock::new(),
             }),
         }
@@ -383,6 +393,7 @@ impl Arrival {
             method,
             user_agent: glance.user_agent,
             address: request.extensions().get::<ClientAddress>().copied(),
+            seen: None,
         }
     }
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use anynode_core::{
     Admission, Data, Delta, Error, ErrorKind, Handle, Lifetime, Live, Presented, SessionId, UserId,
-    Value, ValueError, session::Update,
+    Value, ValueError, Version, session::Update,
 };
 
 use super::commit::Head;
@@ -23,6 +23,8 @@ pub(crate) struct State {
     pub(super) race: Race,
     /// The id under which the store is asked, whatever it answered last.
     pub(super) asked: Option<SessionId>,
+    /// What this request wrote last.
+    pub(super) written: Option<Version>,
 }
 
 /// What the request's changes build on.
@@ -143,6 +145,7 @@ impl State {
             usage: Usage::Unused,
             race: Race::None,
             asked,
+            written: None,
         }
     }
 
@@ -156,6 +159,7 @@ impl State {
         Head {
             cookie,
             usage: self.usage,
+            written: self.written,
         }
     }
 

@@ -158,6 +158,7 @@ impl Session {
             state.cookie = CookieChange::Set(plan.id);
         }
         state.asked = Some(plan.id);
+        state.written = Some(live.record.version);
         state.base = Base::Loaded(plan.kept(live));
     }
 }

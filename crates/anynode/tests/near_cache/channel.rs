@@ -8,13 +8,15 @@ use anynode::{
 };
 
 use crate::{
-    scene::{Node, draft, handle, node, nodes, payload, store, until},
+    scene::{Node, draft, handle, node, payload, store, until},
     wire::Mode,
 };
 
 #[tokio::test]
 async fn a_node_whose_channel_is_lost_reads_through_and_recovers() {
-    let [here, there] = nodes().await;
+    let (store, hour) = (store(), Duration::from_secs(3_600));
+    let here = Node::on(&store, NearCache::options().with_lease(hour)).await;
+    let there = Node::on(&store, NearCache::options()).await;
     let live = here.with_copy(1).await;
     here.wire.turn(Mode::Cut);
     until(|| !here.has_copy(handle(1))).await;

@@ -181,6 +181,21 @@ async fn an_error_is_told_to_all_who_waited_for_the_load() {
     assert_eq!(node.loads(), 2);
 }
 
+/// The session was created, on another node, after the load was sent.
+#[tokio::test]
+async fn nobody_is_turned_away_by_a_load_that_was_sent_before_they_came() {
+    let [here, there] = nodes().await;
+    let gate = here.spy.pause_answer(Verb::Load);
+    let first = request(&here, handle(1), Freshness::Bounded);
+    gate.reached().await;
+    there.created(&draft(1)).await;
+    let second = request(&here, handle(1), Freshness::Bounded);
+    give_way().await;
+    gate.open();
+    assert_eq!(first.await.unwrap().unwrap().live, None);
+    assert_eq!(payload(&second.await.unwrap().unwrap()), Some(1));
+}
+
 /// When all copies are lost at once, a node does not ask for all of them at once.
 #[tokio::test]
 async fn no_more_loads_are_under_way_than_there_may_be() {

@@ -1,6 +1,10 @@
 //! The near cache: a copy is used only while it may be.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../client/mod.rs"]
+mod client;
+#[path = "../site/mod.rs"]
+mod site;
 #[path = "../spy/mod.rs"]
 mod spy;
 
@@ -9,6 +13,7 @@ mod wire;
 
 mod channel;
 mod hits;
+mod layer;
 mod loads;
 mod writes;
 

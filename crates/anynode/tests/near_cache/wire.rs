@@ -149,6 +149,10 @@ impl Store for Wire {
         self.store.load(handle).await
     }
 
+    fn keeps_copies(&self) -> bool {
+        self.store.keeps_copies()
+    }
+
     fn copy(&self, wanted: &Wanted) -> Option<Found> {
         self.store.copy(wanted)
     }

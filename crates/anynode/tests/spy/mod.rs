@@ -259,6 +259,10 @@ impl Store for Spy {
         self.call(Verb::Load, self.store.load(handle)).await
     }
 
+    fn keeps_copies(&self) -> bool {
+        self.store.keeps_copies()
+    }
+
     fn copy(&self, wanted: &Wanted) -> Option<Found> {
         self.store.copy(wanted)
     }

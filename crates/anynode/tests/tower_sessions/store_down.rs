@@ -35,6 +35,10 @@ impl Store for Down {
         down("load")
     }
 
+    fn keeps_copies(&self) -> bool {
+        false
+    }
+
     fn copy(&self, _: &Wanted) -> Option<Found> {
         None
     }

@@ -277,6 +277,10 @@ impl Store for PostgresStore {
         told("load", Act::Read, answer)
     }
 
+    fn keeps_copies(&self) -> bool {
+        false
+    }
+
     fn copy(&self, _: &Wanted) -> Option<Found> {
         None
     }

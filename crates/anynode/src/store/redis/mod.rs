@@ -152,6 +152,10 @@ impl Store for RedisStore {
         Ok(live.filter(|live| !self.vigil.refuses(&live.record)))
     }
 
+    fn keeps_copies(&self) -> bool {
+        false
+    }
+
     fn copy(&self, _: &Wanted) -> Option<Found> {
         None
     }

@@ -137,6 +137,10 @@ impl Store for SqliteStore {
         Ok(alive.map(|kept| kept.live(now)))
     }
 
+    fn keeps_copies(&self) -> bool {
+        false
+    }
+
     fn copy(&self, _: &Wanted) -> Option<Found> {
         None
     }

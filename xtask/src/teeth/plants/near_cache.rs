@@ -1,0 +1,70 @@
+//! The planted bugs in the near cache of a node, and in what the session layer asks of it.
+
+use super::{Hang, Plant};
+
+const fn plant(name: &'static str, bug: &'static str, checks: &'static [&'static str]) -> Plant {
+    Plant {
+        name,
+        bug,
+        package: "anynode",
+        target: &["--test", "near_cache"],
+        checks,
+        hang: Hang::Survives,
+    }
+}
+
+pub(super) const NEAR_CACHE: &[Plant] = &[
+    plant(
+        "near_unknown_outcome_kept",
+        "a copy stays although a write of its session may have happened",
+        &[
+            "after_a_write_with_an_unknown_outcome_the_store_is_asked",
+            "after_a_write_that_was_cut_off_the_store_is_asked",
+        ],
+    ),
+    plant(
+        "near_own_revocation_waits_for_its_event",
+        "a node goes on serving a session that was revoked on it until the channel tells of it",
+        &["an_own_revocation_is_refused_by_the_next_request_whatever_the_channel_does"],
+    ),
+    plant(
+        "near_refused_reads_through",
+        "a store that refused the heartbeat, and may have been deposed, is believed",
+        &["a_node_whose_heartbeat_is_refused_does_not_even_read"],
+    ),
+    plant(
+        "near_lost_channel_keeps_lease",
+        "copies are used for the rest of the lease although the channel is known to be lost",
+        &["a_node_whose_channel_is_lost_reads_through_and_recovers"],
+    ),
+    plant(
+        "near_sqlite_not_asked",
+        "a copy is used without asking whether another process has committed since",
+        &["what_another_process_acknowledged_is_known_to_the_next_read"],
+    ),
+    plant(
+        "near_shared_load_refuses",
+        "a request is turned away by a load that was sent before its session was created",
+        &["nobody_is_turned_away_by_a_load_that_was_sent_before_they_came"],
+    ),
+    plant(
+        "near_herd_unbounded",
+        "all copies that were lost at once are asked for at once",
+        &["no_more_loads_are_under_way_than_there_may_be"],
+    ),
+    plant(
+        "near_listens_for_ever",
+        "a near cache that nobody has any more keeps its channel",
+        &["a_cache_that_is_dropped_closes_its_channel"],
+    ),
+    plant(
+        "route_demands_nothing",
+        "a route that is strict is answered from a copy",
+        &["a_strict_route_is_answered_by_the_store"],
+    ),
+    plant(
+        "companion_not_believed",
+        "a client does not see its own write on the node that its next request comes to",
+        &["a_client_sees_its_own_writes_on_every_node"],
+    ),
+];
