@@ -103,6 +103,8 @@ const MANY: i64 = 64;
 pub(crate) enum Strategy {
     /// In the store that all nodes share.
     Central,
+    /// In the store that all nodes share, with copies on each node for as long as they may be trusted.
+    NearCache,
     /// In its own memory, where no other node sees them and they die with it.
     Memory,
 }

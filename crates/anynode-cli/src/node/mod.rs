@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Error};
-use anynode::SystemClock;
 use anynode::core::{MemoryStore, Store};
+use anynode::{NearCache, SystemClock};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -82,7 +82,11 @@ async fn open_store(node: &args::Node) -> Result<Arc<dyn Store>, Error> {
             Ok(Arc::new(MemoryStore::new(Arc::new(SystemClock))))
         }
         (Strategy::Central, Some(url)) => store::open(url).await,
-        (Strategy::Central, None) => Err(Misuse(
+        (Strategy::NearCache, Some(url)) => {
+            let cache = NearCache::from_arc(store::open(url).await?);
+            Ok(Arc::new(cache))
+        }
+        (Strategy::Central | Strategy::NearCache, None) => Err(Misuse(
             "--store has to name the session store, such as sqlite:sessions.db; or keep sessions \
              in this node's memory with --strategy memory"
                 .to_owned(),

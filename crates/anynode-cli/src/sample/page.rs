@@ -14,7 +14,7 @@ use crate::fill::fill;
 pub(super) fn login(shop: &Shop, session: &Session) -> Html<String> {
     let note = match (session.was_presented(), shop.strategy) {
         (false, _) => "",
-        (true, Strategy::Central) => include_str!("html/note_ended.html"),
+        (true, Strategy::Central | Strategy::NearCache) => include_str!("html/note_ended.html"),
         (true, Strategy::Memory) => include_str!("html/note_unknown.html"),
     };
     let values: &[(&str, &dyn std::fmt::Display)] = &[
@@ -65,6 +65,10 @@ pub(super) fn page(shop: &Shop, session: &Session, title: &str, main: &str) -> H
     let Around { tabs, nodes } = (shop.around)();
     let (hops, why) = match shop.strategy {
         Strategy::Central => (session.store_calls(), include_str!("html/why_central.html")),
+        Strategy::NearCache => (
+            session.store_calls(),
+            include_str!("html/why_near_cache.html"),
+        ),
         // Its store is this node's own memory.
         Strategy::Memory => (0, include_str!("html/why_memory.html")),
     };

@@ -9,6 +9,8 @@
 
 mod authority;
 mod bugs;
+#[path = "../../../anynode/tests/near_contract/compared.rs"]
+mod compared;
 mod world;
 
 /// Tries the laws on a kind, in a module that is named after it.
@@ -32,6 +34,23 @@ macro_rules! laws_on {
     )*};
 }
 
+/// Tries the laws on a kind with a near cache in front of each node's handle.
+macro_rules! laws_with_copies_on {
+    ($($module:ident: $kind:ident)*) => {$(
+        mod $module {
+            use anynode_lab::server::Kind;
+
+            use crate::world::{Laboratory, run};
+
+            anynode_core::contract_tests! {
+                world: Laboratory::of(Kind::$kind).with_near_caches(),
+                run: run,
+                clock: real,
+            }
+        }
+    )*};
+}
+
 /// `cargo xtask test` runs these apart from the others: they wait more than they work, so many
 /// run at once.
 mod on_server {
@@ -44,5 +63,10 @@ mod on_server {
         redis_tls: RedisTls
         postgres: Postgres
         pgbouncer: PgBouncer
+    }
+
+    laws_with_copies_on! {
+        near_redis: Redis
+        near_postgres: Postgres
     }
 }

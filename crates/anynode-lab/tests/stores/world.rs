@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use anynode::NearCache;
 use anynode::store::postgres::PostgresStore;
 use anynode::store::redis::RedisStore;
 use anynode_core::Store;
@@ -17,11 +18,21 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::bugs::{Bug, Buggy};
+use crate::compared::compared;
 
 /// The store of one law.
 pub(crate) struct Laboratory {
     kind: Kind,
     bug: Option<Bug>,
+    copies: Copies,
+}
+
+/// Whether nodes keep copies.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Copies {
+    None,
+    /// Each does, and all it says is compared with what the store says.
+    Compared,
 }
 
 /// The laws are not about speed, and they share the machine with the other tests: while it writes
@@ -38,7 +49,17 @@ static SERVERS: LazyLock<HashMap<Kind, OnceCell<Started>>> =
 
 impl Laboratory {
     pub(crate) fn of(kind: Kind) -> Self {
-        Self { kind, bug: None }
+        Self {
+            kind,
+            bug: None,
+            copies: Copies::None,
+        }
+    }
+
+    /// With a near cache in front of each store.
+    pub(crate) fn with_near_caches(mut self) -> Self {
+        self.copies = Copies::Compared;
+        self
     }
 
     /// With a bug in front of each store.
@@ -103,7 +124,10 @@ impl World for Laboratory {
                 None => store,
             });
         }
-        stores
+        match self.copies {
+            Copies::None => stores,
+            Copies::Compared => compared(stores, &NearCache::options()),
+        }
     }
 
     /// The servers are on this machine and have its clock.
