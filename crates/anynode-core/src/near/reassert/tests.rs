@@ -218,7 +218,11 @@ fn what_either_history_of_a_user_ended_is_refused_and_owed_in_one() {
             memory.settle(&Assertion::User(ada(), entry), ZERO);
         }
         let both = Assertion::User(ada(), all.merged(but_one));
-        assert_eq!(memory.owed(), [both.clone()], "neither is all of it");
+        assert_eq!(
+            memory.owed(),
+            std::slice::from_ref(&both),
+            "neither is all of it"
+        );
         memory.settle(&both, ZERO);
         assert_eq!(memory.owed(), []);
     }
