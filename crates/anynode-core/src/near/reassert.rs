@@ -43,6 +43,13 @@ pub struct Reassert {
     sessions: HashMap<Handle, Kept<Tombstone>>,
     users: HashMap<UserId, Kept<UserEntry>>,
     incomplete_until: Duration,
+    /// Nothing is old enough to be forgotten before this.
+    oldest_until: Duration,
+    /// Before this nothing is forgotten only to make room.
+    make_room_from: Duration,
+    /// How often everything was looked through.
+    #[cfg(test)]
+    scans: u32,
 }
 
 /// A revocation, in a form that can be written again: doing so twice changes nothing.
@@ -74,6 +81,9 @@ enum Debt {
     Owed,
 }
 
+/// How often in a window a full memory is looked through for what is to be forgotten.
+const SCANS_A_WINDOW: u32 = 64;
+
 // === impl Reassert ===
 
 impl Reassert {
@@ -81,7 +91,8 @@ impl Reassert {
     /// behind and a fail-over may take.
     pub const WINDOW: Duration = Duration::from_secs(10 * 60);
 
-    /// How many revocations are remembered: ten thousand a minute for a whole window.
+    /// How many revocations are remembered: ten thousand a minute for a whole window, and half as
+    /// many where as much as may be was recalled.
     pub const CAPACITY: usize = 100_000;
 
     /// An empty memory that keeps up to `capacity` revocations for `window` each.
@@ -92,6 +103,10 @@ impl Reassert {
             sessions: HashMap::new(),
             users: HashMap::new(),
             incomplete_until: Duration::ZERO,
+            oldest_until: Duration::MAX,
+            make_room_from: Duration::ZERO,
+            #[cfg(test)]
+            scans: 0,
         }
     }
 
@@ -105,26 +120,33 @@ impl Reassert {
     }
 
     /// Remembers for a window from now what was revoked before a channel was heard, as the store
-    /// has it now: the entries of users that changed within the last window, and all tombstones,
+    /// has it now: the entries of users that changed within the last window, and tombstones,
     /// because nothing tells how old they are.
     ///
     /// Whose sessions were revoked earlier is refused by the store that the snapshot is of, and
     /// no fail-over brings them back. What is recalled takes up to half of the room, and the other
-    /// half is left for what is heard.
+    /// half is left for what is heard. The first tombstone that does not fit is the last one that
+    /// is looked at: a snapshot may have millions, and whoever waits for this memory waits.
     ///
     /// # Errors
     /// [`Full`], as for [`Reassert::heard`]: some are not remembered.
     pub fn recall(&mut self, snapshot: &Snapshot, now: Duration) -> Result<(), Full> {
+        let (until, most) = (now + self.window, self.capacity / 2);
+        if self.len() + snapshot.users.len() + snapshot.revoked.len() > most {
+            self.forget(now);
+        }
         let recent = snapshot.now.back(self.window).as_micros();
         let users = snapshot.users.iter();
         let users = users.filter(|(_, entry)| entry.epoch.as_micros() >= recent);
         let users = users.map(|(user, entry)| Assertion::User(user.clone(), *entry));
-        let stones = snapshot.revoked.iter().copied().map(Assertion::Session);
-        let (until, most, mut recalled) = (now + self.window, self.capacity / 2, Ok(()));
-        for assertion in users.chain(stones) {
-            recalled = recalled.and(self.keep(assertion, until, Debt::Settled, most, now));
+        let mut recalled = Ok(());
+        // All of them: a later entry of a user that is known needs no room.
+        for user in users {
+            recalled = recalled.and(self.put(user, until, Debt::Settled, most, now));
         }
-        recalled
+        let mut stones = snapshot.revoked.iter().copied().map(Assertion::Session);
+        let fits = stones.try_for_each(|stone| self.put(stone, until, Debt::Settled, most, now));
+        recalled.and(fits)
     }
 
     /// Remembers a revocation that was not acknowledged as it had to be, until it is settled or
@@ -151,6 +173,7 @@ impl Reassert {
                 settle(&mut self.users, user, same, until);
             }
         }
+        self.oldest_until = self.oldest_until.min(until);
     }
 
     /// Whether this session is known to be revoked.
@@ -187,8 +210,23 @@ impl Reassert {
 
     /// Forgets what was heard a window ago.
     pub fn forget(&mut self, now: Duration) {
-        self.sessions.retain(|_, kept| now < kept.until);
-        self.users.retain(|_, kept| now < kept.until);
+        if now < self.oldest_until {
+            return;
+        }
+        #[cfg(test)]
+        {
+            self.scans += 1;
+        }
+        let mut oldest = Duration::MAX;
+        let mut is_kept = |until: Duration| {
+            if now < until {
+                oldest = oldest.min(until);
+            }
+            now < until
+        };
+        self.sessions.retain(|_, kept| is_kept(kept.until));
+        self.users.retain(|_, kept| is_kept(kept.until));
+        self.oldest_until = oldest;
     }
 
     /// How many revocations are remembered.
@@ -209,9 +247,24 @@ impl Reassert {
         most: usize,
         now: Duration,
     ) -> Result<(), Full> {
-        if self.len() >= most {
+        if self.len() >= most && self.make_room_from <= now {
+            // Now and then only: it looks at everything, and there is always one that is just
+            // too old where revocations come faster than there is room for.
+            self.make_room_from = now + self.window / SCANS_A_WINDOW;
             self.forget(now);
         }
+        self.put(assertion, until, debt, most, now)
+    }
+
+    /// Puts it where there is room or its like is, without looking at any other.
+    fn put(
+        &mut self,
+        assertion: Assertion,
+        until: Duration,
+        debt: Debt,
+        most: usize,
+        now: Duration,
+    ) -> Result<(), Full> {
         if crate::planted("full_memory_evicts") && self.len() >= self.capacity {
             self.sessions.clear();
         }
@@ -226,8 +279,9 @@ impl Reassert {
                 insert(&mut self.users, user, kept, room, UserEntry::merged)
             }
         };
-        if kept.is_err() {
-            self.incomplete_until = now + self.window;
+        match kept {
+            Ok(()) => self.oldest_until = self.oldest_until.min(until),
+            Err(Full) => self.incomplete_until = now + self.window,
         }
         kept
     }

@@ -129,6 +129,63 @@ fn what_is_read_leaves_room_for_what_is_heard() {
     memory.heard(session(5), ZERO).expect("room");
 }
 
+fn numbered(number: u32) -> Tombstone {
+    let mut bytes = [0; 16];
+    bytes[..4].copy_from_slice(&number.to_be_bytes());
+    let handle = Handle::from_bytes(bytes);
+    Tombstone { handle, ..stone(1) }
+}
+
+/// Every tombstone that did not fit had all that was remembered looked through: a node with many
+/// of them stood still for minutes whenever its channel had a gap.
+#[test]
+fn a_million_tombstones_are_recalled_without_looking_through_all_for_each() {
+    let mut memory = Reassert::new(WINDOW, Reassert::CAPACITY);
+    let snapshot = Snapshot {
+        revoked: (0..1_000_000).map(numbered).collect(),
+        ..Snapshot::default()
+    };
+    memory
+        .recall(&snapshot, ZERO)
+        .expect_err("half of the room");
+    // As old as can be at the next gap, so that there is something to look for.
+    memory
+        .recall(&snapshot, WINDOW)
+        .expect_err("half of the room");
+    assert_eq!(memory.len(), Reassert::CAPACITY / 2);
+    assert!(memory.scans <= 2, "{} times", memory.scans);
+}
+
+#[test]
+fn a_full_memory_is_looked_through_now_and_then_only() {
+    let mut memory = Reassert::new(WINDOW, 600);
+    // One a second fills it in a window; four a second are more than there is room for, and one
+    // of those that are remembered is always just too old.
+    let hear = |memory: &mut Reassert, number: u32, at: u64| {
+        let heard = Assertion::Session(numbered(number));
+        memory.heard(heard, Duration::from_millis(at)).is_ok()
+    };
+    assert!((0..600).all(|number| hear(&mut memory, number, 1_000 * u64::from(number))));
+    let later = (0..2_400).map(|number| (1_000 + number, 600_000 + 250 * u64::from(number)));
+    let heard = later.filter(|(number, at)| hear(&mut memory, *number, *at));
+    assert!(heard.count() > 550, "room is found again");
+    assert!(memory.scans <= SCANS_A_WINDOW + 1, "{} times", memory.scans);
+}
+
+#[test]
+fn the_later_entry_of_a_user_is_recalled_where_there_is_no_room() {
+    let mut memory = Reassert::new(WINDOW, 2);
+    let old = Assertion::User(ada(), entry(7, None));
+    memory.heard(old, ZERO).expect("room");
+    let bob = UserId::new("bob").expect("a name");
+    let snapshot = Snapshot {
+        users: vec![(bob, entry(8, None)), (ada(), entry(9, None))],
+        ..Snapshot::default()
+    };
+    assert_eq!(memory.recall(&snapshot, second(1)), Err(Full));
+    assert!(memory.refuses_record(&bound(1, 8)));
+}
+
 #[test]
 fn the_later_entry_of_a_user_counts_in_whichever_order_they_are_heard() {
     for order in [[5, 7], [7, 5]] {

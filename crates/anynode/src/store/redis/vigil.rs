@@ -3,6 +3,7 @@
 
 mod listen;
 mod look;
+mod room;
 
 use std::{
     fmt,
@@ -29,7 +30,7 @@ use super::{
 };
 use crate::clock::boot_time;
 
-use self::look::Fences;
+use self::{look::Fences, room::Room};
 
 /// Watches over the revocations of one store, as one node sees them.
 pub(super) struct Vigil {
@@ -38,6 +39,7 @@ pub(super) struct Vigil {
     class: Durability,
     asserter: Asserter,
     memory: Mutex<Reassert>,
+    room: Room,
     ear: Mutex<Ear>,
     fences: Mutex<Fences>,
     /// Whether a revocation was acknowledged since the primaries were last asked what they are.
@@ -74,6 +76,7 @@ impl Vigil {
             class,
             asserter: Asserter::default(),
             memory: Mutex::new(Reassert::new(Reassert::WINDOW, Reassert::CAPACITY)),
+            room: Room::default(),
             ear: Mutex::new(Ear::Hears),
             fences: Mutex::new(fences),
             unfenced: AtomicBool::new(false),
@@ -199,7 +202,7 @@ impl Vigil {
         match self.memory().heard(assertion, boot_time()) {
             Ok(()) => self.heard_by_others(self.class),
             Err(full) => {
-                raise_full(&full);
+                self.room.is_full(&full);
                 Durability::Quorum
             }
         }
@@ -212,7 +215,7 @@ impl Vigil {
             Assertion::Session(_) | Assertion::User(..) => expiry::ABSOLUTE_MAX,
         };
         if let Err(full) = self.memory().owe(assertion, now + left, now) {
-            raise_full(&full);
+            self.room.is_full(&full);
         }
         self.woken.notify_one();
         let detail = match counts {
@@ -269,9 +272,4 @@ fn assertion(revoke: &Revoke, ended: &Ended) -> Option<Assertion> {
         (Target::Session(handle), ..) => Some(assert::unsettled(*handle, revoke.cause)),
         _ => None,
     }
-}
-
-fn raise_full(full: &anynode_core::near::Full) {
-    metrics::counter!("anynode_revocations_not_remembered_total", "store" => NAME).increment(1);
-    tracing::error!(store = NAME, %full, "a fail-over may lose a revocation for good");
 }

@@ -11,7 +11,7 @@ use anynode_core::{
     store::{Error, ErrorKind, Result},
 };
 
-use super::{EVERY, Vigil, raise_full};
+use super::{EVERY, Vigil};
 use crate::{
     clock::boot_time,
     store::redis::{NAME, channel::RedisChannel, link::jittered, servers::Servers},
@@ -118,15 +118,14 @@ impl Vigil {
         // The primary was last asked what it is before it had this one.
         self.unfenced.store(true, Ordering::SeqCst);
         if let Err(full) = self.memory().heard(assertion, boot_time()) {
-            raise_full(&full);
+            self.room.is_full(&full);
         }
     }
 
     /// Remembers what was revoked while nothing was heard.
     fn recall(&self, snapshot: &Snapshot) {
-        if let Err(full) = self.memory().recall(snapshot, boot_time()) {
-            raise_full(&full);
-        }
+        let recalled = self.memory().recall(snapshot, boot_time());
+        self.room.recalled(recalled, snapshot.revoked.len());
         self.ear().hear();
     }
 
