@@ -141,11 +141,9 @@ impl Channel for RedisChannel {
     }
 
     async fn snapshot(&mut self) -> Result<Snapshot> {
-        let until = self.servers.until();
         let lines = &self.following()?.lines;
-        snapshot::read(&self.servers.keys, lines, until)
-            .await
-            .map_err(refused)
+        let read = snapshot::read(&self.servers, lines).await;
+        read.map_err(refused)
     }
 
     /// After an error the channel is opened anew by the next call, which answers
