@@ -22,6 +22,7 @@ use crate::{
             NAME, assert,
             fault::{Fault, Refusal},
             fence::{self, Role, Said},
+            keys::Slot,
             link::Link,
             reply,
             servers::Servers,
@@ -42,7 +43,7 @@ pub(super) struct Fences {
 /// How long the mark of a server is kept; no session lives longer.
 const MARK_KEPT: Duration = expiry::ABSOLUTE_MAX;
 
-/// How many owed revocations are written again in one look.
+/// How many owed revocations are written to one primary again in one look.
 const OWED_AT_ONCE: usize = 1_000;
 
 /// Looks again and again, for as long as there is a vigil.
@@ -119,40 +120,62 @@ impl Vigil {
         self.fences().replace(now);
     }
 
-    /// Writes everything that is remembered, and says whether it could be.
+    /// Writes everything that is remembered, and says whether it could be. A primary that cannot
+    /// take it keeps no other from it.
     async fn write_all_again(&self) -> bool {
         let all = self.memory().to_assert();
-        for together in self.by_primary(all).await {
-            for some in together.chunks(assert::TOGETHER_MAX) {
-                let until = self.servers.until();
-                let quorum = 0;
-                let written = self.asserter.write(&self.servers, some, quorum, until);
-                if written.await.is_err() {
-                    return false;
-                }
+        let mut is_written = true;
+        for (primary, group) in self.by_primary(all).await {
+            is_written &= primary.is_some() && self.write_again(&group).await;
+        }
+        is_written
+    }
+
+    /// Writes revocations of one primary, and says whether all could be.
+    async fn write_again(&self, group: &[Assertion]) -> bool {
+        for some in group.chunks(assert::TOGETHER_MAX) {
+            let (until, quorum) = (self.servers.until(), 0);
+            let written = self.asserter.write(&self.servers, some, quorum, until);
+            if written.await.is_err() {
+                return false;
             }
         }
         true
     }
 
-    /// Those revocations that are written to the same slot of the same primary.
-    async fn by_primary(&self, all: Vec<Assertion>) -> Vec<Vec<Assertion>> {
-        let mut groups: HashMap<Option<Address>, Vec<Assertion>> = HashMap::new();
+    /// Revocations by the primary that they are written to; none for slots that nobody serves.
+    async fn by_primary(&self, all: Vec<Assertion>) -> HashMap<Option<Address>, Vec<Assertion>> {
+        let mut slots: HashMap<Slot, Vec<Assertion>> = HashMap::new();
         for assertion in all {
             let slot = assert::slot(&assertion);
-            let primary = self.servers.topology.primary(slot, self.servers.until());
-            let address = primary.await.ok().map(|link| link.address().clone());
-            groups.entry(address).or_default().push(assertion);
+            slots.entry(slot).or_default().push(assertion);
         }
-        groups.into_values().collect()
+        let mut groups: HashMap<_, Vec<Assertion>> = HashMap::new();
+        let until = self.servers.until();
+        for (slot, assertions) in slots {
+            let primary = self.servers.topology.primary(slot, until).await;
+            let address = primary.ok().map(|link| link.address().clone());
+            groups.entry(address).or_default().extend(assertions);
+        }
+        groups
     }
 
     async fn write_what_is_owed(&self) {
         let owed = self.memory().owed();
-        for assertion in owed.into_iter().take(OWED_AT_ONCE) {
-            match self.assert(&assertion, self.servers.until()).await {
+        let groups = self.by_primary(owed).await;
+        for (primary, group) in groups {
+            if primary.is_some() {
+                self.write_owed(&group).await;
+            }
+        }
+    }
+
+    /// Writes what is owed of one primary. After one that its replicas do not acknowledge the
+    /// others would wait as long and as much in vain, and those of other primaries would not.
+    async fn write_owed(&self, group: &[Assertion]) {
+        for assertion in group.iter().take(OWED_AT_ONCE) {
+            match self.assert(assertion, self.servers.until()).await {
                 Ok(Asserted::ByAll(settled)) => self.memory().settle(&settled, boot_time()),
-                // The others would wait as long and as much in vain.
                 Ok(Asserted::ByTooFew(..)) | Err(_) => return,
             }
         }
