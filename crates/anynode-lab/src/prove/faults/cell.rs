@@ -90,7 +90,8 @@ impl Cell {
         stage.perform(Step::Steady(STEADY)).await?;
         let same_nodes = stage.fleet().node_pids() == pids;
         let outcome = stage.finish().await?;
-        Ok(judge(promise, begun, whole, same_nodes, &outcome))
+        let last = last_updates(self.fault, &outcome.history.calls, begun, whole);
+        Ok(judge(promise, begun, whole, same_nodes, last, &outcome))
     }
 }
 
@@ -123,17 +124,11 @@ fn judge(
     begun: Duration,
     whole: Duration,
     same_nodes: bool,
+    last_updates: usize,
     outcome: &Outcome,
 ) -> Found {
     let calls = &outcome.history.calls;
     let verdict = checker::check(&outcome.history);
-    let done = |kind: Asked, since: Duration| {
-        let is_meant = |call: &&Call| {
-            let is_meanwhile = call.ended >= since && call.invoked <= whole;
-            is_meanwhile && call.kind == kind && call.is_accepted()
-        };
-        calls.iter().filter(is_meant).count()
-    };
     let lost = verdict.sessions.lost.iter();
     let last = begun.saturating_sub(LAST_WRITES);
     Found {
@@ -141,10 +136,85 @@ fn judge(
         lasted: whole.saturating_sub(begun),
         failures: checker::failures(calls),
         recovery: checker::recovery(calls, whole),
-        logouts_meanwhile: done(Asked::Logout, begun),
+        logouts_meanwhile: accepted(calls, Asked::Logout, begun, whole).count(),
         lost_of_old: lost.filter(|loss| loss.begun <= last).count(),
-        last_updates: done(Asked::Visit, last),
+        last_updates,
         same_nodes,
         verdict,
+    }
+}
+
+/// The calls of a kind that were accepted and under way between these times.
+fn accepted(
+    calls: &[Call],
+    kind: Asked,
+    since: Duration,
+    until: Duration,
+) -> impl Iterator<Item = &Call> {
+    let is_meant = move |call: &&Call| {
+        let is_meanwhile = call.ended >= since && call.invoked <= until;
+        is_meanwhile && call.kind == kind && call.is_accepted()
+    };
+    calls.iter().filter(is_meant)
+}
+
+/// How many updates were acknowledged within the last second before a primary was gone: what is
+/// acknowledged later is by the one that took over, which has it.
+///
+/// A server that is killed or stands still is gone when the fault begins. One that is cut off is
+/// gone some time later, so that the busiest second counts; and twice, because a way is broken in
+/// both directions one after the other, and each time another may take over.
+fn last_updates(fault: Fault, calls: &[Call], begun: Duration, whole: Duration) -> usize {
+    const BREAKS: usize = 2;
+    let first = begun.saturating_sub(LAST_WRITES);
+    if !fault.is_of_the_network() {
+        return accepted(calls, Asked::Visit, first, begun).count();
+    }
+    let mut ends: Vec<_> = accepted(calls, Asked::Visit, first, whole)
+        .map(|call| call.ended)
+        .collect();
+    ends.sort_unstable();
+    let of_second = |(at, from): (usize, &Duration)| {
+        let end = *from + LAST_WRITES;
+        ends[at..].partition_point(|ended| *ended <= end)
+    };
+    let busiest = ends.iter().enumerate().map(of_second).max();
+    BREAKS * busiest.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn visit(millis: u64) -> Call {
+        let at = Duration::from_millis(millis);
+        Call {
+            user: 1,
+            session: 1,
+            kind: Asked::Visit,
+            due: at,
+            invoked: at,
+            ended: at,
+            outcome: crate::history::Outcome::Ok,
+            status: Some(200),
+            says_when: false,
+            node: None,
+            owner: None,
+            visits: None,
+            cookie_bytes: 0,
+        }
+    }
+
+    /// All that was acknowledged while another took over passed for last writes.
+    #[test]
+    fn only_what_was_acknowledged_within_the_last_second_may_be_lost() {
+        // Ten a second, and twenty from the fifth second on.
+        let slow = (0..50).map(|number| visit(100 * number));
+        let quick = (0..100).map(|number| visit(5_000 + 50 * number));
+        let calls: Vec<_> = slow.chain(quick).collect();
+        let (begun, whole) = (Duration::from_millis(4_050), Duration::from_secs(9));
+        let count = |fault| last_updates(fault, &calls, begun, whole);
+        assert_eq!(count(Fault::FailOver), 10);
+        assert_eq!(count(Fault::BlackHole), 2 * 21);
     }
 }

@@ -77,7 +77,7 @@ pub(super) struct Found {
     pub(super) logouts_meanwhile: usize,
     /// Sessions that were lost and had been begun well before the fault.
     pub(super) lost_of_old: usize,
-    /// Updates that were acknowledged just before the fault or during it.
+    /// Updates that were acknowledged within the last second before the fault.
     pub(super) last_updates: usize,
     pub(super) same_nodes: bool,
     pub(super) verdict: Verdict,
