@@ -11,6 +11,7 @@ mod many;
 #[path = "../meter/mod.rs"]
 mod meter;
 mod order;
+mod owed;
 mod pair;
 mod repeats;
 mod scene;

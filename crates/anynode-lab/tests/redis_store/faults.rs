@@ -239,3 +239,40 @@ async fn a_primary_is_found_on_a_slow_network_as_well() {
         }
     }
 }
+
+fn delay(millis: u64) -> Fault {
+    Fault::Delay {
+        way: Way::ToClient,
+        by: Duration::from_millis(millis),
+        jitter: Duration::ZERO,
+    }
+}
+
+/// With TLS the greeting takes several round trips, and an attempt to connect had one second.
+#[tokio::test]
+async fn a_server_over_tls_is_opened_where_a_round_trip_takes_half_a_second() {
+    let mut server = Server::start(Kind::RedisTls).await.unwrap();
+    let proxies = server.go_behind_proxies(1, Whom::Clients).await.unwrap();
+    for proxy in &proxies {
+        proxy.set(delay(500));
+    }
+    let store = open(&server).await;
+    created(&*store, &draft(1, 1)).await;
+}
+
+/// All of what is revoked had the time of one call, however much it was and however slow the way.
+#[tokio::test]
+async fn what_is_revoked_is_read_for_as_long_as_answers_come() {
+    let server = Server::start(Kind::Redis).await.unwrap();
+    let (proxy, store) = open_behind(&server).await;
+    let handle = draft(1, 1).handle;
+    created(&*store, &draft(1, 1)).await;
+    revoked(&*store, handle).await;
+    let node = anynode_core::NodeId::new("node").unwrap();
+    let mut channel = store.watch(&node).await.unwrap();
+    proxy.set(delay(400));
+    let began = now();
+    let snapshot = channel.snapshot().await.unwrap();
+    assert!(now() - began > DEADLINE, "it took more than one call may");
+    assert!(snapshot.revoked.iter().any(|stone| stone.handle == handle));
+}
