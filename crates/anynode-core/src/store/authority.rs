@@ -18,6 +18,8 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Authority {
     proved_at: Option<Duration>,
+    /// A proof that was asked for before this says nothing.
+    doubted_at: Duration,
 }
 
 /// What the last proof is worth.
@@ -46,9 +48,16 @@ impl Authority {
         self.proved_at = self.proved_at.max(Some(asked));
     }
 
+    /// At this time it was learnt that a write may have been kept without the standbys: only a
+    /// proof that is asked for later says that they have what is read.
+    pub fn doubted(&mut self, now: Duration) {
+        self.doubted_at = self.doubted_at.max(now);
+    }
+
     /// What the last proof is worth to who asks the primary at this time.
     pub fn judge(&self, now: Duration) -> Belief {
-        let Some(proved_at) = self.proved_at else {
+        let doubted_at = self.doubted_at;
+        let Some(proved_at) = self.proved_at.filter(|at| *at >= doubted_at) else {
             return Belief::Lost;
         };
         if crate::planted("deposed_is_believed") {
@@ -81,6 +90,18 @@ mod tests {
         check(250, Belief::Ageing);
         check(999, Belief::Ageing);
         check(1_000, Belief::Lost);
+    }
+
+    #[test]
+    fn a_proof_from_before_a_doubt_is_none_whenever_it_comes() {
+        let mut authority = Authority::default();
+        authority.proved(ASKED);
+        authority.doubted(ASKED + Duration::from_millis(1));
+        assert_eq!(authority.judge(ASKED), Belief::Lost);
+        authority.proved(ASKED);
+        assert_eq!(authority.judge(ASKED), Belief::Lost);
+        authority.proved(ASKED + Duration::from_millis(1));
+        assert_eq!(authority.judge(ASKED), Belief::Proved);
     }
 
     #[test]

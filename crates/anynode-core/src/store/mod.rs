@@ -8,6 +8,7 @@ mod fence;
 mod memory;
 mod replicas;
 mod rules;
+mod silence;
 mod standbys;
 mod wanted;
 
@@ -27,6 +28,7 @@ pub use self::{
     memory::MemoryStore,
     replicas::Replicas,
     rules::{Kept, replace},
+    silence::Silence,
     standbys::Standbys,
     wanted::{Found, Wanted},
 };

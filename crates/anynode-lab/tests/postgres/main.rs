@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod cancels;
 mod cost;
 mod cursor;
 mod edits;

@@ -23,7 +23,7 @@ const DEPOSED_MAX: Duration = Authority::LASTS_ELSEWHERE;
 /// What everything that is waited for takes at most on a busy machine.
 const LONG: Duration = Duration::from_secs(30);
 
-fn with(standby: Standby) -> Setup {
+pub(crate) fn with(standby: Standby) -> Setup {
     Setup {
         standby,
         ..Setup::default()
@@ -32,7 +32,7 @@ fn with(standby: Standby) -> Setup {
 }
 
 /// The standby of a scene, with the child of it that receives the log.
-struct Follower {
+pub(crate) struct Follower {
     pid: u32,
     children: Vec<u32>,
 }
@@ -40,7 +40,7 @@ struct Follower {
 // === impl Follower ===
 
 impl Follower {
-    fn of(scene: &Scene) -> Self {
+    pub(crate) fn of(scene: &Scene) -> Self {
         let [_, pid] = scene.server.pids()[..] else {
             panic!("two servers");
         };
@@ -60,7 +60,7 @@ impl Follower {
         SocketAddr::from(([127, 0, 0, 1], port.unwrap().parse().unwrap()))
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         for pid in self.children.iter().chain([&self.pid]) {
             let pid = Pid::from_raw(i32::try_from(*pid).unwrap()).unwrap();
             kill_process(pid, signal).unwrap();

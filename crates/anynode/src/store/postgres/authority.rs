@@ -97,6 +97,16 @@ impl Inner {
         }
     }
 
+    /// After a write that the standbys may lack, no session is answered without another proof:
+    /// whoever looks for what became of it could find it on a server that is deposed.
+    pub(super) fn doubting<T>(&self, answer: Result<T, Fault>) -> Result<T, Fault> {
+        answer.inspect_err(|fault| {
+            if fault.leaves_a_write_open() {
+                self.authority.proof().doubted(boot_time());
+            }
+        })
+    }
+
     async fn prove_anew(self: &Arc<Self>) -> Result<(), Fault> {
         let came = boot_time();
         let alone = self.authority.asking.clone().lock_owned().await;
@@ -117,10 +127,10 @@ impl Inner {
     async fn ask_for_proof(&self, mut alone: OwnedMutexGuard<LastFailure>) -> Result<(), Fault> {
         let asked = boot_time();
         let lane = &self.authority.lane;
-        let answer = match lane.call(Act::WriteSurely, &upkeep::PROOF, &[]).await {
+        let answer = match lane.call(Act::Write, &upkeep::PROOF, &[]).await {
             Err(fault) if fault.is_too_many_connections() => {
                 let lane = &self.revocations;
-                lane.call(Act::WriteSurely, &upkeep::PROOF, &[]).await
+                lane.call(Act::Write, &upkeep::PROOF, &[]).await
             }
             answer => answer,
         };

@@ -105,11 +105,11 @@ impl PostgresChannel {
     async fn beat(&mut self) -> Result<Timestamp, Fault> {
         let link = self.link().await?;
         let asked = boot_time();
-        let (warnings, node) = (link.warnings(), self.node.clone());
+        let (lone_commits, node) = (link.lone_commits(), self.node.clone());
         let cursor = self.cursor.as_ref().map(|cursor| cursor.snapshot.clone());
         let values: [Value<'_>; 3] = [&cursor, &limit(), &node.as_str()];
         let rows = self.ask(&link, &upkeep::HEARTBEAT, &values).await?;
-        if link.warnings() != warnings {
+        if link.lone_commits() != lone_commits {
             // It went on without the standbys that it has to wait for.
             self.lose();
             return Err(Fault::Alone);
@@ -165,7 +165,7 @@ impl PostgresChannel {
             // It ended since it was looked at.
             Some(None) => Fault::Busy,
             None => {
-                self.store.dialler.cancel(link);
+                self.store.dialler.end(link);
                 Fault::Late
             }
         };

@@ -21,6 +21,7 @@ use super::{
     fault::Fault,
     fence::{Known, Seen},
     fragment::{seen, standbys},
+    heard::Heard,
     link::Link,
     options::{Place, Pooler},
     pooled, row,
@@ -47,9 +48,20 @@ pub(super) struct Dialler {
     is_doubted: AtomicBool,
 }
 
-/// What a connection asks first: whose history is it of, and is the server's process the one
-/// that the greeting named?
-const FIRST: &str = concat!("SELECT ", seen!(), ", pg_backend_pid()");
+/// What a connection asks first: whose history is it of, is the server's process the one that
+/// the greeting named, and are warnings told?
+const FIRST: &str = concat!(
+    "SELECT ",
+    seen!(),
+    ", pg_backend_pid(), current_setting('client_min_messages')"
+);
+
+/// Under which settings the server does not warn: so it would not tell that it went on without
+/// the standbys that a commit has to wait for.
+const HIDING: [&str; 3] = ["error", "fatal", "panic"];
+
+const HIDDEN: &str = "client_min_messages hides that a commit did not reach its standbys; set it \
+                      to warning for the role";
 
 /// What nobody has for a password: it is said to who may be anybody.
 const WRONG_PASSWORD: &str = "anynode doctor knocks";
@@ -176,6 +188,8 @@ impl Dialler {
         let tcp = net::reach(host, security, limit)
             .await
             .map_err(unreachable)?;
+        let tcp = Heard::new(tcp);
+        let hearing = tcp.hearing();
         let mut config = tokio_postgres::Config::new();
         config
             .user(&self.place.user)
@@ -191,13 +205,25 @@ impl Dialler {
             Security::PlainOnThisMachine | Security::PlainAnywhere => {
                 config.ssl_mode(SslMode::Disable);
                 let (client, connection) = config.connect_raw(tcp, NoTls).await.map_err(login)?;
-                Link::new(client, connection, host.clone(), self.changed.clone())
+                Link::new(
+                    client,
+                    connection,
+                    host.clone(),
+                    hearing,
+                    self.changed.clone(),
+                )
             }
             Security::Tls(tls) => {
                 config.ssl_mode(SslMode::Require);
                 let connecting = config.connect_raw(tcp, over(tls, host));
                 let (client, connection) = connecting.await.map_err(login)?;
-                Link::new(client, connection, host.clone(), self.changed.clone())
+                Link::new(
+                    client,
+                    connection,
+                    host.clone(),
+                    hearing,
+                    self.changed.clone(),
+                )
             }
         })
     }
@@ -214,6 +240,15 @@ impl Dialler {
         let pooled = self.place.pooler == Pooler::Transaction
             || pooled::process_of(&link.client).await != Some(process);
         link.is_pooled = pooled;
+        if HIDING.contains(&row::value(&row, Seen::COLUMNS + 1, "client_min_messages")?) {
+            if pooled {
+                return Err(Fault::Config(HIDDEN.to_owned()));
+            }
+            let telling = link
+                .client
+                .batch_execute("SET client_min_messages = warning");
+            telling.await.map_err(login)?;
+        }
         let link = Arc::new(link);
         let mut links = self.links();
         links.retain(|known| known.strong_count() > 0);
@@ -222,32 +257,10 @@ impl Dialler {
     }
 }
 
-impl Dialler {
-    /// Has the server give up what it performs on a connection that nobody waits for any more:
-    /// a commit that waits for a standby would hold the server's process for ever.
-    pub(super) fn cancel(&self, link: &Arc<Link>) {
-        let (token, host, limit) = (link.client.cancel_token(), link.host.clone(), self.limit);
-        let security = self.place.security.clone();
-        tokio::spawn(async move {
-            let cancelling = async {
-                let tcp = net::reach(&host, &security, limit).await.ok()?;
-                match &security {
-                    Security::PlainOnThisMachine | Security::PlainAnywhere => {
-                        token.cancel_query_raw(tcp, NoTls).await.ok()
-                    }
-                    Security::Tls(tls) => token.cancel_query_raw(tcp, over(tls, &host)).await.ok(),
-                }
-            };
-            // Best effort: whoever waited has been told that the outcome is open.
-            let _ = tokio::time::timeout(limit, cancelling).await;
-        });
-    }
-}
-
-type OverTls = <MakeRustlsConnect as MakeTlsConnect<TcpStream>>::TlsConnect;
+pub(super) type OverTls = <MakeRustlsConnect as MakeTlsConnect<TcpStream>>::TlsConnect;
 
 /// What speaks TLS to this host.
-fn over(tls: &Tls, host: &Address) -> OverTls {
+pub(super) fn over(tls: &Tls, host: &Address) -> OverTls {
     let mut make = MakeRustlsConnect::new(tls.config().clone());
     let made = MakeTlsConnect::<TcpStream>::make_tls_connect(&mut make, &host.host);
     made.unwrap_or_else(|never| match never {})

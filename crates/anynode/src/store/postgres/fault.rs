@@ -42,10 +42,9 @@ pub(super) enum Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Act {
     Read,
+    /// Its answer counts only if the server did not go on without the standbys that it has to
+    /// wait for.
     Write,
-    /// As `Write`, and the answer counts only if the server did not warn: it warns when it goes
-    /// on without the standbys that it has to wait for.
-    WriteSurely,
 }
 
 /// The code of an error that the server reported. Its text may quote what is in a row, so that
@@ -59,7 +58,7 @@ impl Fault {
     /// Whether the connection is of no more use.
     pub(super) fn ends_the_link(&self) -> bool {
         match self {
-            Self::Broken(_) | Self::Ended(_) | Self::Standby | Self::Deposed | Self::Late => true,
+            Self::Broken(_) | Self::Ended(_) | Self::Standby | Self::Deposed => true,
             Self::Refused(code) => {
                 is_stale_plan(code) || *code == SqlState::READ_ONLY_SQL_TRANSACTION
             }
@@ -83,6 +82,19 @@ impl Fault {
             Self::Broken(_) | Self::Ended(_) => act == Act::Read,
             _ => false,
         }
+    }
+
+    /// Whether somebody had the server give it up, so that it did not happen.
+    pub(super) fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Refused(code) if *code == SqlState::QUERY_CANCELED)
+    }
+
+    /// Whether the write may have happened, on this server alone perhaps.
+    pub(super) fn leaves_a_write_open(&self) -> bool {
+        matches!(
+            self,
+            Self::Broken(_) | Self::Ended(_) | Self::Late | Self::Alone
+        )
     }
 
     /// Whether the server has no room for another connection.
@@ -142,9 +154,7 @@ impl Fault {
 
     fn kind(&self, act: Act) -> ErrorKind {
         match self {
-            Self::Broken(_) | Self::Ended(_) | Self::Late | Self::Alone if act != Act::Read => {
-                ErrorKind::Indeterminate
-            }
+            _ if act == Act::Write && self.leaves_a_write_open() => ErrorKind::Indeterminate,
             Self::Refused(code) => kind_of(code),
             Self::Corrupt(_) => ErrorKind::Corrupt,
             Self::Config(_) => ErrorKind::Config,

@@ -92,29 +92,37 @@ impl Lane {
             let Some(turn) = turn else {
                 continue;
             };
-            let (warnings, answered) = (link.warnings(), link.answered());
+            let lone_commits = link.lone_commits();
             let asked = before(until, turn.ask(&self.sql, statement, values)).await;
             let fault = match asked {
-                Some(Ok(_)) if act == Act::WriteSurely && link.warnings() != warnings => {
+                Some(Ok(_)) if act == Act::Write && link.lone_commits() != lone_commits => {
                     Fault::Alone
                 }
                 Some(Ok(rows)) => return Ok(rows),
                 Some(Err(error)) => Fault::from(error),
                 None => Fault::Late,
             };
-            // Where others were answered since, the server or the way to it is slow, and
-            // connecting anew would only add to that.
-            let is_slow = matches!(fault, Fault::Late) && link.answered() != answered;
-            if fault.ends_the_link() && !is_slow {
-                self.drop_link(&link);
-            }
-            if matches!(fault, Fault::Late) && act != Act::Read {
-                self.dialler.cancel(&link);
-            }
-            if !fault.is_worth_another_try(act) || tries == TRIES_MAX {
+            self.judge(&link, &fault);
+            // It was not the one that nobody waited for, and was undone in its place.
+            let is_undone = fault.is_cancelled() && link.is_ending();
+            if !(is_undone || fault.is_worth_another_try(act)) || tries == TRIES_MAX {
                 return Err(fault);
             }
             tries += 1;
+        }
+    }
+
+    /// What a failure says of the connection. Where something came since a call that is late was
+    /// made, the server or the way to it is slow, and connecting anew would only add to that.
+    fn judge(&self, link: &Arc<Link>, fault: &Fault) {
+        match fault {
+            Fault::Late if link.is_silent(self.deadline) => {
+                self.dialler.end(link);
+                self.drop_link(link);
+            }
+            Fault::Late => {}
+            fault if fault.ends_the_link() => self.drop_link(link),
+            _ => {}
         }
     }
 

@@ -9,21 +9,28 @@ use std::{
         self, Arc, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
     sync::{Mutex, MutexGuard, watch},
     task::JoinHandle,
 };
 use tokio_postgres::{
     AsyncMessage, Client, Connection, Row, Statement as Prepared,
+    error::{DbError, Severity},
     types::{ToSql, Type},
 };
 
-use super::{hidden::Hidden, sql::Sql, statement::Statement};
-use crate::store::net::Address;
+use super::{
+    ending::Ending,
+    heard::{Heard, Hearing},
+    hidden::Hidden,
+    sql::Sql,
+    statement::Statement,
+};
+use crate::{clock::boot_time, store::net::Address};
 
 /// A connection to the primary.
 pub(super) struct Link {
@@ -36,9 +43,12 @@ pub(super) struct Link {
     /// Behind a pooler, held by the one call that is under way.
     turn: Mutex<()>,
     prepared: sync::Mutex<HashMap<&'static str, Prepared>>,
-    warnings: Arc<AtomicU64>,
-    answered: AtomicU64,
+    /// How often the server went on without the standbys that it has to wait for.
+    lone_commits: Arc<AtomicU64>,
+    hearing: Arc<Hearing>,
     is_given_up: AtomicBool,
+    /// Whether the server is being asked to give up what it performs.
+    is_ending: AtomicBool,
     driver: JoinHandle<()>,
 }
 
@@ -59,24 +69,26 @@ pub(super) type Value<'call> = &'call (dyn ToSql + Sync);
 impl Link {
     pub(super) fn new<T>(
         client: Client,
-        connection: Connection<TcpStream, T>,
+        connection: Connection<Heard, T>,
         host: Address,
+        hearing: Arc<Hearing>,
         changed: watch::Sender<u64>,
     ) -> Self
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let warnings = Arc::<AtomicU64>::default();
+        let lone_commits = Arc::<AtomicU64>::default();
         Self {
-            driver: tokio::spawn(drive(connection, warnings.clone(), changed)),
+            driver: tokio::spawn(drive(connection, lone_commits.clone(), changed)),
             client,
             host,
             is_pooled: true,
             turn: Mutex::default(),
             prepared: sync::Mutex::default(),
-            warnings,
-            answered: AtomicU64::new(0),
+            lone_commits,
+            hearing,
             is_given_up: AtomicBool::new(false),
+            is_ending: AtomicBool::new(false),
         }
     }
 
@@ -129,14 +141,30 @@ impl Link {
         self.is_given_up.store(true, Ordering::Relaxed);
     }
 
-    /// How often the server has warned.
-    pub(super) fn warnings(&self) -> u64 {
-        self.warnings.load(Ordering::Relaxed)
+    /// How often the server went on without the standbys that it has to wait for.
+    pub(super) fn lone_commits(&self) -> u64 {
+        self.lone_commits.load(Ordering::Relaxed)
     }
 
-    /// How many statements were answered on it.
-    pub(super) fn answered(&self) -> u64 {
-        self.answered.load(Ordering::Relaxed)
+    /// Whether nothing came for most of the time that a call may take, though somebody asked.
+    pub(super) fn is_silent(&self, deadline: Duration) -> bool {
+        self.hearing.is_silent(boot_time(), deadline)
+    }
+
+    /// What it takes to end it, for the first who wants that.
+    pub(super) fn ending(&self) -> Option<Ending> {
+        let is_first = !self.is_ending.swap(true, Ordering::Relaxed);
+        is_first.then(|| Ending {
+            token: self.client.cancel_token(),
+            host: self.host.clone(),
+            hearing: self.hearing.clone(),
+            driver: self.driver.abort_handle(),
+        })
+    }
+
+    /// Whether the server is being asked to give up what it performs.
+    pub(super) fn is_ending(&self) -> bool {
+        self.is_ending.load(Ordering::Relaxed)
     }
 
     fn prepared(&self) -> sync::MutexGuard<'_, HashMap<&'static str, Prepared>> {
@@ -155,8 +183,8 @@ impl Turn<'_> {
         statement: &'static Statement,
         values: &[Value<'_>],
     ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        self.link.hearing.asked(boot_time());
         let answer = self.link.query(sql, statement, values).await;
-        self.link.answered.fetch_add(1, Ordering::Relaxed);
         self.held = None;
         answer
     }
@@ -173,7 +201,8 @@ impl Drop for Turn<'_> {
 impl Drop for Link {
     fn drop(&mut self) {
         // Nobody waits for an answer any more, and from a server that is silent none would come.
-        if self.is_given_up.load(Ordering::Relaxed) {
+        // Whoever ends it hears when the server gave up.
+        if self.is_given_up.load(Ordering::Relaxed) && !self.is_ending() {
             self.driver.abort();
         }
     }
@@ -189,22 +218,33 @@ impl fmt::Debug for Link {
     }
 }
 
-/// Reads and writes until the connection ends, counts what the server warns of, and tells when
-/// another node says that something changed. It ends by itself when its link is dropped.
+/// Reads and writes until the connection ends, counts commits that the standbys may lack, and
+/// tells when another node says that something changed. It ends by itself when its link is dropped.
 async fn drive<T>(
-    mut connection: Connection<TcpStream, T>,
-    warnings: Arc<AtomicU64>,
+    mut connection: Connection<Heard, T>,
+    lone_commits: Arc<AtomicU64>,
     changed: watch::Sender<u64>,
 ) where
     T: AsyncRead + AsyncWrite + Unpin,
 {
     while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
         match message {
-            AsyncMessage::Notice(notice) if notice.severity() != "NOTICE" => {
-                warnings.fetch_add(1, Ordering::Relaxed);
+            AsyncMessage::Notice(notice) if tells_of_a_lone_commit(&notice) => {
+                lone_commits.fetch_add(1, Ordering::Relaxed);
             }
             AsyncMessage::Notification(_) => changed.send_modify(|count| *count += 1),
             _ => {}
         }
     }
+}
+
+/// Whether the server warns that it went on without the standbys that it has to wait for, which
+/// it does when somebody cancels the wait. It has no code of its own, and its text is
+/// translated: the place in the server's source tells it from others, such as those of a
+/// database that has to be vacuumed soon.
+fn tells_of_a_lone_commit(notice: &DbError) -> bool {
+    let is_warning = notice
+        .parsed_severity()
+        .is_none_or(|it| it == Severity::Warning);
+    is_warning && notice.file().is_none_or(|file| file.ends_with("syncrep.c"))
 }

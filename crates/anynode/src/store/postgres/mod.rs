@@ -1,16 +1,18 @@
 //! The PostgreSQL store: any number of nodes on one database, behind pgbouncer or not.
 //!
 //! Read in this order: `version_1.sql` and `schema` for what is kept, `statement` and `upkeep`
-//! for what is done with it, `write`, `read` and `sweep` for the verbs, `lane`, `link`, `dial`
-//! and `pooled` for how the server is reached, `authority` and `fence` for whom to believe,
+//! for what is done with it, `write`, `read` and `sweep` for the verbs, `lane`, `link`, `dial`,
+//! `pooled`, `heard` and `ending` for how the server is reached, `authority` and `fence` for whom to believe,
 //! `channel` for how nodes hear of it, `fault` and `reserve` for when it goes wrong.
 
 mod authority;
 mod channel;
 mod dial;
+mod ending;
 mod fault;
 mod fence;
 mod fragment;
+mod heard;
 mod hidden;
 mod hint;
 mod inspect;
@@ -170,10 +172,10 @@ impl Inner {
         let mut tries = 1;
         loop {
             let rows = if anynode_core::planted("ordinary_write_frees_the_reserve") {
-                self.despite_full(&self.writes, Act::Write, statement, values)
-                    .await?
+                self.despite_full(&self.writes, statement, values).await?
             } else {
-                self.writes.call(Act::Write, statement, values).await?
+                let answer = self.writes.call(Act::Write, statement, values).await;
+                self.doubting(answer)?
             };
             let is_kept = match rows.first() {
                 Some(row) => row::value(row, 0, "kept")?,
@@ -194,13 +196,12 @@ impl Inner {
     async fn despite_full(
         &self,
         lane: &Arc<Lane>,
-        act: Act,
         statement: &'static Statement,
         values: &[Value<'_>],
     ) -> Result<Vec<Row>, Fault> {
         let mut tries = 1;
         loop {
-            match lane.call(act, statement, values).await {
+            match lane.call(Act::Write, statement, values).await {
                 Err(fault) if fault.is_full() && tries < RESERVE_TRIES_MAX => {
                     if !self.reserve.free(lane).await {
                         return Err(fault);
@@ -219,15 +220,15 @@ impl Inner {
         statement: &'static Statement,
         values: &[Value<'_>],
     ) -> Result<Row, Fault> {
-        let act = Act::WriteSurely;
         let lane = &self.revocations;
-        let mut rows = match self.despite_full(lane, act, statement, values).await {
+        let answer = match self.despite_full(lane, statement, values).await {
             Err(fault) if fault.is_too_many_connections() => {
                 let lane = &self.writes;
-                self.despite_full(lane, act, statement, values).await?
+                self.despite_full(lane, statement, values).await
             }
-            answer => answer?,
+            answer => answer,
         };
+        let mut rows = self.doubting(answer)?;
         self.changed();
         rows.pop().ok_or(Fault::Corrupt("now"))
     }

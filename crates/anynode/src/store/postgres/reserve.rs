@@ -44,7 +44,8 @@ impl Reserve {
             return Err(Fault::Full);
         }
         match lane.call(Act::Write, &upkeep::KEEP_RESERVE, &[]).await {
-            Ok(_) => {
+            // It is in no log, so what the standbys have of it is nothing.
+            Ok(_) | Err(Fault::Alone) => {
                 if self.is_lost.swap(false, Ordering::Relaxed) {
                     tracing::warn!("postgres: the reserve is there again; all writes are taken");
                 }
@@ -72,7 +73,7 @@ impl Reserve {
         }
         self.lose();
         match lane.call(Act::Write, &upkeep::FREE_RESERVE, &[]).await {
-            Ok(_) => true,
+            Ok(_) | Err(Fault::Alone) => true,
             Err(fault) => {
                 let error = fault.error("revoke", Act::Read);
                 tracing::error!(%error, "postgres: the disk is full, and the reserve stays");

@@ -76,7 +76,7 @@ async fn within<T>(
     let until = boot_time() + dialler.limit * calls;
     let answer = before(until, asking).await;
     answer.unwrap_or_else(|| {
-        dialler.cancel(link);
+        dialler.end(link);
         Err(Fault::Late)
     })
 }

@@ -3,12 +3,7 @@
 use anynode_core::Swept;
 
 use super::{
-    Inner, NODE_SILENCE_MAX,
-    fault::{Act, Fault},
-    link::Value,
-    row,
-    statement::Statement,
-    upkeep,
+    Inner, NODE_SILENCE_MAX, fault::Fault, link::Value, row, statement::Statement, upkeep,
 };
 
 /// How many records one statement removes: it holds their locks until its commit.
@@ -107,9 +102,7 @@ async fn counts<const N: usize>(
     statement: &'static Statement,
     values: &[Value<'_>],
 ) -> Result<[i64; N], Fault> {
-    let rows = inner
-        .despite_full(&inner.writes, Act::Write, statement, values)
-        .await?;
+    let rows = inner.despite_full(&inner.writes, statement, values).await?;
     let row = rows.first().ok_or(Fault::Corrupt("count"))?;
     let mut counts = [0; N];
     for (at, count) in counts.iter_mut().enumerate() {
