@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use anynode::store::postgres::PostgresStore;
+use anynode::store::postgres::{PostgresOptions, PostgresStore};
 use anynode_core::{Cause, ErrorKind, Page, Revoke, Store, expiry::Touch};
-use tokio::time::sleep;
+use anynode_lab::fault::{Fault, Proxy, Way};
+use tokio::time::{sleep, timeout};
 
 use crate::meter::Meter;
 use crate::scene::{Scene, draft, next, until_passed, user};
@@ -191,4 +192,36 @@ async fn connections_that_are_ended_are_no_fail_over() {
     }
     assert!(ended > 60, "{ended}");
     assert_eq!(meter.possible_losses(), 0);
+}
+
+/// A connection died in silence, and every caller stopped waiting before the store did: so nobody
+/// found out, and not one call was answered for as long as that was so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_connection_is_left_also_by_callers_who_are_less_patient_than_the_store() {
+    let scene = Scene::open().await;
+    let old = scene.server.addresses()[0];
+    let proxy = Proxy::start(old, 1).await.unwrap();
+    let url = scene
+        .url
+        .replace(&format!("{old}/"), &format!("{}/", proxy.address()));
+    let store = PostgresStore::open(&url).await.unwrap();
+    let handle = draft(1).handle;
+    store.create(&draft(1)).await.unwrap();
+    assert!(store.load(&handle).await.unwrap().is_some());
+    // What is open by then is swallowed for ever.
+    proxy.set(Fault::BlackHole(Way::Both));
+    let brief = Duration::from_millis(100);
+    assert!(timeout(brief, store.load(&handle)).await.is_err());
+    assert!(timeout(brief, store.create(&draft(2))).await.is_err());
+    proxy.heal();
+    let patience = PostgresOptions::DEADLINE / 2;
+    let (mut loads, mut creates) = (1, 1);
+    while !matches!(timeout(patience, store.load(&handle)).await, Ok(Ok(_))) {
+        loads += 1;
+        assert!(loads < 10, "it is asked for ever");
+    }
+    while !matches!(timeout(patience, store.create(&draft(3))).await, Ok(Ok(_))) {
+        creates += 1;
+        assert!(creates < 10, "it is asked for ever");
+    }
 }

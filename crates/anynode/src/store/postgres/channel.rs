@@ -132,8 +132,13 @@ impl PostgresChannel {
 
     /// The connection; another one if it ended, which goes on from the last sure cursor.
     async fn link(&mut self) -> Result<Arc<Link>, Fault> {
-        if let Some(link) = self.link.as_ref().filter(|link| link.is_open()) {
-            return Ok(link.clone());
+        if let Some(link) = &self.link {
+            if link.is_silent(self.store.deadline) {
+                self.store.dialler.end(link);
+            }
+            if link.is_open() {
+                return Ok(link.clone());
+            }
         }
         self.lose();
         let link = self.store.dialler.dial().await?;

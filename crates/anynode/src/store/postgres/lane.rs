@@ -170,7 +170,14 @@ impl Lane {
 
     fn least_busy(self: &Arc<Self>) -> Option<Arc<Link>> {
         let mut links = self.links();
-        links.retain(|link| link.is_open());
+        // Those who asked on a silent one may all have stopped waiting before the deadline, so
+        // that nobody else finds out.
+        links.retain(|link| {
+            if link.is_silent(self.deadline) {
+                self.dialler.end(link);
+            }
+            link.is_open()
+        });
         // Every call under way holds the connection that it is on.
         let link = links
             .iter()
