@@ -10,7 +10,7 @@ use anynode_core::{
 use anynode_lab::server::Setup;
 use tokio::time::sleep;
 
-use crate::scene::{Scene, draft, draft_of, next, until_passed, user};
+use crate::scene::{Scene, connected, draft, draft_of, next, until_passed, user};
 
 /// Room for a server and what it has before the disk is filled.
 const DISK_BYTES: u64 = 160 * 1024 * 1024;
@@ -200,4 +200,24 @@ async fn a_reserve_that_was_emptied_is_filled_by_the_next_write() {
     scene.sql("TRUNCATE {s}.reserve").await;
     scene.store.sweep(10).await.unwrap();
     assert!(reserved(&scene).await, "a sweep fills it as well");
+}
+
+/// A dump read the reserve, which was empty after a crash: every ordinary write was refused for
+/// as long as that took, because of a disk that had room.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_the_reserve_or_vacuums_it_refuses_no_write() {
+    let scene = Scene::open().await;
+    let schema = scene.url.rsplit_once("schema=").unwrap().1;
+    let other = connected(&scene).await;
+    for (number, mode, is_filled) in [
+        (1, "ACCESS SHARE", true),
+        (2, "SHARE UPDATE EXCLUSIVE", false),
+    ] {
+        scene.sql("TRUNCATE {s}.reserve").await;
+        let lock = format!("BEGIN; LOCK TABLE {schema}.reserve IN {mode} MODE");
+        other.batch_execute(&lock).await.unwrap();
+        scene.created(&draft(number)).await;
+        assert_eq!(reserved(&scene).await, is_filled, "{mode}");
+        other.batch_execute("COMMIT").await.unwrap();
+    }
 }

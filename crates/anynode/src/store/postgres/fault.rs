@@ -89,6 +89,11 @@ impl Fault {
         matches!(self, Self::Refused(code) if *code == SqlState::QUERY_CANCELED)
     }
 
+    /// Whether somebody else has a lock for longer than the statement waits.
+    pub(super) fn is_locked(&self) -> bool {
+        matches!(self, Self::Refused(code) if *code == SqlState::LOCK_NOT_AVAILABLE)
+    }
+
     /// Whether the write may have happened, on this server alone perhaps.
     pub(super) fn leaves_a_write_open(&self) -> bool {
         matches!(

@@ -144,11 +144,16 @@ macro_rules! clock_of_draft {
     };
 }
 
-/// Whether the reserve is there, as the only row of `k`: only then an ordinary write takes place.
-/// Whoever frees the reserve waits for those that saw it.
+/// Whether the reserve is there, or need not be as the last parameter says, as the only row of
+/// `k`: only then an ordinary write takes place. Whoever frees the reserve waits for those that
+/// saw it.
 macro_rules! room {
-    () => {
-        "k AS MATERIALIZED (SELECT EXISTS (SELECT FROM {s}.reserve) AS kept)"
+    ($waived:literal) => {
+        concat!(
+            "k AS MATERIALIZED (SELECT EXISTS (SELECT FROM {s}.reserve) OR ",
+            $waived,
+            " AS kept)"
+        )
     };
 }
 

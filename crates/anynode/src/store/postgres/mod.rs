@@ -49,7 +49,7 @@ use self::{
     lane::Lane,
     link::Value,
     options::Place,
-    reserve::Reserve,
+    reserve::{Reserve, Room},
     sql::Sql,
     statement::Statement,
 };
@@ -162,21 +162,23 @@ impl PostgresStore {
 // === impl Inner ===
 
 impl Inner {
-    /// Performs a write that has to wait until there is a reserve; the first column of its
-    /// answer says whether there is.
+    /// Performs a write that has to wait until there is a reserve, as its last parameter says;
+    /// the first column of its answer says whether there is.
     async fn ordinary(
         &self,
         statement: &'static Statement,
         values: &[Value<'_>],
     ) -> Result<Vec<Row>, Fault> {
-        let mut tries = 1;
-        loop {
-            let rows = if anynode_core::planted("ordinary_write_frees_the_reserve") {
-                self.despite_full(&self.writes, statement, values).await?
+        let mut is_waived = false;
+        for _ in 0..RESERVE_TRIES_MAX {
+            let mut values = values.to_vec();
+            values.push(&is_waived);
+            let answer = if anynode_core::planted("ordinary_write_frees_the_reserve") {
+                self.despite_full(&self.writes, statement, &values).await
             } else {
-                let answer = self.writes.call(Act::Write, statement, values).await;
-                self.doubting(answer)?
+                self.writes.call(Act::Write, statement, &values).await
             };
+            let rows = self.doubting(answer)?;
             let is_kept = match rows.first() {
                 Some(row) => row::value(row, 0, "kept")?,
                 None => true,
@@ -184,12 +186,9 @@ impl Inner {
             if is_kept {
                 return Ok(rows);
             }
-            if tries == RESERVE_TRIES_MAX {
-                return Err(Fault::Full);
-            }
-            self.reserve.keep(&self.writes).await?;
-            tries += 1;
+            is_waived = self.reserve.keep(&self.writes).await? == Room::Unknown;
         }
+        Err(Fault::Full)
     }
 
     /// Performs what takes place on a full disk as well: it may have the room of the reserve.

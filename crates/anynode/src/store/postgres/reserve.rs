@@ -21,13 +21,22 @@ use super::{
 use crate::clock::boot_time;
 
 /// What this node knows of the table `reserve`, which is everybody's.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Reserve {
-    /// Until when there is no point in filling it; held while that is tried, so that a
-    /// thousand writers make one attempt.
-    hopeless_until: Mutex<Duration>,
+    /// Until when there is no point in filling it, and what it is worth meanwhile; held while
+    /// that is tried, so that a thousand writers make one attempt.
+    last: Mutex<(Duration, Result<Room, Fault>)>,
     /// Whether this node has seen that it is not there.
     is_lost: AtomicBool,
+}
+
+/// Whether there is room for an ordinary write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    /// The reserve is there.
+    Kept,
+    /// Somebody has a lock on the reserve, and nothing says that the disk is full.
+    Unknown,
 }
 
 /// An attempt takes all the room that is left and some milliseconds, so on a full disk not every
@@ -36,34 +45,44 @@ const RETRY: Duration = Duration::from_secs(1);
 
 // === impl Reserve ===
 
+impl Default for Reserve {
+    fn default() -> Self {
+        Self {
+            last: Mutex::new((Duration::ZERO, Ok(Room::Unknown))),
+            is_lost: AtomicBool::new(false),
+        }
+    }
+}
+
 impl Reserve {
     /// Makes the reserve unless it is there.
-    pub(super) async fn keep(&self, lane: &Arc<Lane>) -> Result<(), Fault> {
-        let mut hopeless_until = self.hopeless_until.lock().await;
-        if boot_time() < *hopeless_until {
-            return Err(Fault::Full);
+    pub(super) async fn keep(&self, lane: &Arc<Lane>) -> Result<Room, Fault> {
+        let mut last = self.last.lock().await;
+        if boot_time() < last.0 {
+            return last.1.clone();
         }
-        match lane.call(Act::Write, &upkeep::KEEP_RESERVE, &[]).await {
+        let room = match lane.call(Act::Write, &upkeep::KEEP_RESERVE, &[]).await {
             // It is in no log, so what the standbys have of it is nothing.
             Ok(_) | Err(Fault::Alone) => {
                 if self.is_lost.swap(false, Ordering::Relaxed) {
                     tracing::warn!("postgres: the reserve is there again; all writes are taken");
                 }
-                Ok(())
+                return Ok(Room::Kept);
             }
+            Err(fault) if fault.is_locked() && !self.is_lost.load(Ordering::Relaxed) => {
+                Ok(Room::Unknown)
+            }
+            // What became of this is not known, but the write that wants it did not take place.
+            Err(fault) if fault.is_locked() || fault.leaves_a_write_open() => Err(Fault::Full),
             Err(fault) => {
-                *hopeless_until = boot_time() + RETRY;
                 if fault.is_full() {
                     self.lose();
                 }
-                Err(match fault {
-                    // What became of this is not known, but the write that wants it did not
-                    // take place.
-                    Fault::Broken(_) | Fault::Ended(_) | Fault::Late => Fault::Full,
-                    fault => fault,
-                })
+                Err(fault)
             }
-        }
+        };
+        *last = (boot_time() + RETRY, room.clone());
+        room
     }
 
     /// Gives its room back to the disk; false when that is not possible.

@@ -105,7 +105,7 @@ pub(super) static CREATE: Statement = Statement {
         ", ",
         entry_of_draft!(),
         ", ",
-        room!(),
+        room!("$17"),
         ", w AS (INSERT INTO {s}.record (handle, kind, secret, secret_since, previous, \
          previous_until, counter, write, user_id, stamp, created_at, authenticated_at, \
          idle_timeout, deadline, idle_deadline, sweep_at, label, address, payload) \
@@ -122,7 +122,7 @@ pub(super) static CREATE: Statement = Statement {
          ON CONFLICT (handle) DO NOTHING RETURNING 1), ",
         prolonged!()
     ),
-    types: types_of_draft!(),
+    types: types_of_draft!(Type::BOOL),
 };
 
 /// Writes the draft over the base version, if that is there and alive (L3); no row when not.
@@ -134,7 +134,7 @@ pub(super) static REPLACE: Statement = Statement {
         ", ",
         entry_of_draft!(),
         ", ",
-        room!(),
+        room!("$19"),
         ", u AS MATERIALIZED (SELECT u.epoch, u.spared, u.spared_from FROM c CROSS JOIN \
          {s}.record r ",
         entry!("c.now"),
@@ -158,7 +158,7 @@ pub(super) static REPLACE: Statement = Statement {
         " RETURNING 1), ",
         prolonged!()
     ),
-    types: types_of_draft!(Type::INT8, Type::BYTEA),
+    types: types_of_draft!(Type::INT8, Type::BYTEA, Type::BOOL),
 };
 
 /// Moves idle deadlines forward (L5): handles, and how long ago each was used.
@@ -171,7 +171,7 @@ pub(super) static TOUCH: Statement = Statement {
         "WITH ",
         clock!(),
         ", ",
-        room!(),
+        room!("$3"),
         ", t AS MATERIALIZED (SELECT r.handle, \
          least(c.now - t.age + r.idle_timeout, r.deadline) AS idle_deadline \
          FROM c CROSS JOIN unnest($1::bytea[], $2::bigint[]) AS t (handle, age) \
@@ -184,7 +184,7 @@ pub(super) static TOUCH: Statement = Statement {
          w AS (UPDATE {s}.record r SET idle_deadline = t.idle_deadline FROM t \
          WHERE r.handle = t.handle) SELECT kept FROM k"
     ),
-    types: &[Type::BYTEA_ARRAY, Type::INT8_ARRAY],
+    types: &[Type::BYTEA_ARRAY, Type::INT8_ARRAY, Type::BOOL],
 };
 
 /// Puts a tombstone in the place of whatever is under the handle (L4): one of an hour

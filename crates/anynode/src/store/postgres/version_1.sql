@@ -172,14 +172,17 @@ CREATE UNLOGGED TABLE anynode.reserve (
     page     integer NOT NULL
 ) WITH (autovacuum_enabled = off);
 
--- Nobody waits long for the other nodes' writes to end, nor they for this.
+-- Nobody waits long for the other nodes, nor they for this, and not at all for those who read:
+-- a dump of the database does so for as long as it takes.
 CREATE FUNCTION anynode.keep_reserve() RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM set_config('lock_timeout', '500ms', true);
-    LOCK TABLE anynode.reserve IN ACCESS EXCLUSIVE MODE;
+    LOCK TABLE anynode.reserve IN SHARE ROW EXCLUSIVE MODE;
     IF NOT EXISTS (SELECT FROM anynode.reserve) THEN
-        -- In a new file, which is gone if there is no room for the whole of it.
-        IF has_table_privilege('anynode.reserve', 'TRUNCATE') THEN
+        -- What an attempt left for which there was no room; in a new file, which is gone if
+        -- there is no room again.
+        IF pg_relation_size('anynode.reserve') > 0
+            AND has_table_privilege('anynode.reserve', 'TRUNCATE') THEN
             TRUNCATE anynode.reserve;
         END IF;
         -- 1 MiB: 128 pages of 81 rows.
