@@ -120,7 +120,16 @@ impl Lane {
                 self.dialler.end(link);
                 self.drop_link(link);
             }
-            Fault::Late => {}
+            Fault::Late => {
+                // Perhaps nobody asks on it again who would find it silent.
+                let (dialler, link, limit) = (self.dialler.clone(), link.clone(), self.deadline);
+                tokio::spawn(async move {
+                    tokio::time::sleep(limit).await;
+                    if link.is_silent(limit) {
+                        dialler.end(&link);
+                    }
+                });
+            }
             fault if fault.ends_the_link() => self.drop_link(link),
             _ => {}
         }

@@ -110,6 +110,7 @@ impl Link {
         values: &[Value<'_>],
     ) -> Result<Vec<Row>, tokio_postgres::Error> {
         let text = sql.of(statement);
+        self.hearing.asked(boot_time());
         if self.is_pooled {
             let types = statement.types.iter().cloned();
             let hidden: Vec<_> = values.iter().copied().map(Hidden).collect();
@@ -123,6 +124,8 @@ impl Link {
             None => {
                 let prepared = self.client.prepare_typed(text, statement.types).await?;
                 self.prepared().insert(statement.name, prepared.clone());
+                // What was heard is not the answer to what follows.
+                self.hearing.asked(boot_time());
                 prepared
             }
         };
@@ -183,7 +186,6 @@ impl Turn<'_> {
         statement: &'static Statement,
         values: &[Value<'_>],
     ) -> Result<Vec<Row>, tokio_postgres::Error> {
-        self.link.hearing.asked(boot_time());
         let answer = self.link.query(sql, statement, values).await;
         self.held = None;
         answer
