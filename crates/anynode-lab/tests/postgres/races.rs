@@ -1,6 +1,8 @@
 //! What happens between the moment a statement looks and the moment it locks.
 
-use anynode_core::{Cause, Effect, Replace, Revoke, Store, UserId};
+use std::time::Duration;
+
+use anynode_core::{Cause, Effect, Replace, Revoke, Store, Touch, UserId};
 
 use crate::scene::{Held, Scene, draft, next, user};
 
@@ -9,6 +11,9 @@ const SWEEP: &str = "%filed AS%";
 
 /// What only the statement has that revokes a session, whoever it is of.
 const REVOKE: &str = "%INSERT INTO %.record AS r%";
+
+/// What only the statement has that writes over a record.
+const WRITE: &str = "%record r SET kind = %";
 
 /// Binds the session to a user, which a login does.
 async fn log_in(scene: &Scene, number: u32, name: &UserId) {
@@ -69,4 +74,30 @@ async fn a_revocation_tells_that_it_ended_a_session_that_logs_in_meanwhile() {
     held.release().await;
     let revoked = revoking.await.unwrap().unwrap();
     assert_eq!(revoked.effect, Effect::Session);
+}
+
+/// A write takes its time before it waits for a touch of the same session to end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_moves_no_deadline_back_that_a_touch_moved_meanwhile() {
+    let scene = Scene::open().await;
+    let live = scene.created(&draft(1)).await;
+    let held = Held::of(&scene, WRITE).await;
+    let other = held.store().await;
+    let (base, write) = (live.record.version, next(&live.record));
+    let writing = tokio::spawn(async move { other.replace(&base, &write).await });
+    held.wait(&scene).await;
+    let touch = Touch {
+        handle: draft(1).handle,
+        age: Duration::ZERO,
+    };
+    scene.store.touch(&[touch]).await.unwrap();
+    let deadline = async || {
+        let live = scene.store.load(&draft(1).handle).await.unwrap();
+        live.unwrap().idle_deadline
+    };
+    let touched = deadline().await;
+    held.release().await;
+    let written = writing.await.unwrap().unwrap();
+    assert!(matches!(written, Replace::Replaced(_)), "{written:?}");
+    assert!(deadline().await >= touched);
 }

@@ -120,7 +120,7 @@ pub(crate) fn bytea(handle: &Handle) -> String {
 }
 
 /// Statements of one kind, held between the moment they look and the moment they lock: their
-/// clock waits for a lock that the test has.
+/// clock is read, and then waits for a lock that the test has.
 pub(crate) struct Held {
     holder: Client,
     url: String,
@@ -133,9 +133,10 @@ impl Held {
             .sql(&format!(
                 "CREATE SCHEMA held; GRANT USAGE ON SCHEMA held TO PUBLIC; \
                  CREATE FUNCTION held.clock_timestamp() RETURNS timestamptz LANGUAGE plpgsql AS \
-                 $$ BEGIN IF current_query() LIKE '{text}' THEN \
+                 $$ DECLARE taken timestamptz := pg_catalog.clock_timestamp(); \
+                 BEGIN IF current_query() LIKE '{text}' THEN \
                  PERFORM pg_advisory_xact_lock_shared(7); END IF; \
-                 RETURN pg_catalog.clock_timestamp(); END $$; \
+                 RETURN taken; END $$; \
                  ALTER ROLE anynode SET search_path = held, pg_catalog"
             ))
             .await;

@@ -149,7 +149,8 @@ pub(super) static REPLACE: Statement = Statement {
         ", authenticated_at = ",
         moment!("$11"),
         ", idle_timeout = $12, deadline = c.deadline, \
-         idle_deadline = least(c.now + $12, c.deadline), \
+         idle_deadline = least(greatest(c.now, r.idle_deadline - r.idle_timeout) + $12, \
+         c.deadline), \
          sweep_at = least(r.sweep_at, c.now + $12, c.deadline), \
          label = $14, address = $15, payload = $16 \
          FROM d c JOIN k ON k.kept LEFT JOIN u ON true LEFT JOIN n ON true \
