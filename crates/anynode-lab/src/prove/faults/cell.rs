@@ -102,7 +102,7 @@ fn load(seed: u64) -> Load {
         mix: Mix {
             visits: 500,
             carts: 50,
-            logouts: 40,
+            logouts: 25,
             late: 2,
             tabs: 2,
         },

@@ -92,7 +92,7 @@ impl Lane {
             let Some(turn) = turn else {
                 continue;
             };
-            let lone_commits = link.lone_commits();
+            let (lone_commits, answered) = (link.lone_commits(), link.answered());
             let asked = before(until, turn.ask(&self.sql, statement, values)).await;
             let fault = match asked {
                 Some(Ok(_)) if act == Act::Write && link.lone_commits() != lone_commits => {
@@ -102,7 +102,7 @@ impl Lane {
                 Some(Err(error)) => Fault::from(error),
                 None => Fault::Late,
             };
-            self.judge(&link, &fault);
+            self.judge(&link, &fault, link.answered() != answered);
             // It was not the one that nobody waited for, and was undone in its place.
             let is_undone = fault.is_cancelled() && link.is_ending();
             if !(is_undone || fault.is_worth_another_try(act)) || tries == TRIES_MAX {
@@ -112,11 +112,13 @@ impl Lane {
         }
     }
 
-    /// What a failure says of the connection. Where something came since a call that is late was
-    /// made, the server or the way to it is slow, and connecting anew would only add to that.
-    fn judge(&self, link: &Arc<Link>, fault: &Fault) {
+    /// What a failure says of the connection. Where others were answered since a call that is late
+    /// was made, the server or the way to it is slow, and connecting anew would only add to that.
+    /// Bytes alone say nothing: behind a garbled length all that follows is taken for one answer
+    /// that never ends.
+    fn judge(&self, link: &Arc<Link>, fault: &Fault, others_were_answered: bool) {
         match fault {
-            Fault::Late if link.is_silent(self.deadline) => {
+            Fault::Late if !others_were_answered || link.is_silent(self.deadline) => {
                 self.dialler.end(link);
                 self.drop_link(link);
             }

@@ -46,6 +46,8 @@ pub(super) struct Link {
     /// How often the server went on without the standbys that it has to wait for.
     lone_commits: Arc<AtomicU64>,
     hearing: Arc<Hearing>,
+    /// How many statements were answered to those who waited.
+    answered: AtomicU64,
     is_given_up: AtomicBool,
     /// Whether the server is being asked to give up what it performs.
     is_ending: AtomicBool,
@@ -87,6 +89,7 @@ impl Link {
             prepared: sync::Mutex::default(),
             lone_commits,
             hearing,
+            answered: AtomicU64::new(0),
             is_given_up: AtomicBool::new(false),
             is_ending: AtomicBool::new(false),
         }
@@ -149,6 +152,11 @@ impl Link {
         self.lone_commits.load(Ordering::Relaxed)
     }
 
+    /// How many statements were answered to those who waited for it.
+    pub(super) fn answered(&self) -> u64 {
+        self.answered.load(Ordering::Relaxed)
+    }
+
     /// Whether nothing came for most of the time that a call may take, though somebody asked.
     pub(super) fn is_silent(&self, deadline: Duration) -> bool {
         self.hearing.is_silent(boot_time(), deadline)
@@ -187,6 +195,7 @@ impl Turn<'_> {
         values: &[Value<'_>],
     ) -> Result<Vec<Row>, tokio_postgres::Error> {
         let answer = self.link.query(sql, statement, values).await;
+        self.link.answered.fetch_add(1, Ordering::Relaxed);
         self.held = None;
         answer
     }
