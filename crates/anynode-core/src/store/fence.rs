@@ -132,15 +132,18 @@ impl Fence {
     }
 
     /// What is to be kept of `now`, which was asked for while `before` was noted: a primary
-    /// that acknowledged a write meanwhile is as far on as that write.
+    /// that acknowledged a write meanwhile is as far on as that write, and one that told the mark
+    /// of its data has it still when it does not tell.
     pub fn further(before: &[Self], now: Vec<Self>) -> Vec<Self> {
-        let noted = |now: &Self| {
+        let further = |mut now: Self| {
             let same = |one: &&Self| one.history == now.history && one.process == now.process;
-            before.iter().find(same).map_or(0, |one| one.position)
-        };
-        let further = |now: Self| Self {
-            position: now.position.max(noted(&now)),
-            ..now
+            if let Some(noted) = before.iter().find(same) {
+                now.position = now.position.max(noted.position);
+                if now.mark.is_empty() {
+                    now.mark = noted.mark.clone();
+                }
+            }
+            now
         };
         now.into_iter().map(further).collect()
     }
@@ -289,6 +292,18 @@ mod tests {
         assert_eq!(kept, [fence("a", 9), fence("x", 3)]);
         let kept = Fence::further(&[fence("a", 9)], vec![restarted("a", 7)]);
         assert_eq!(kept, [restarted("a", 7)], "another process");
+    }
+
+    #[test]
+    fn a_mark_that_is_not_told_once_is_kept() {
+        let unmarked = |fence| Fence {
+            mark: History::new(""),
+            ..fence
+        };
+        let kept = Fence::further(&[fence("a", 5)], vec![unmarked(fence("a", 5))]);
+        assert_eq!(kept, [fence("a", 5)]);
+        let kept = Fence::further(&[fence("a", 5)], vec![unmarked(restarted("a", 5))]);
+        assert_eq!(kept, [unmarked(restarted("a", 5))], "another process");
     }
 
     #[test]

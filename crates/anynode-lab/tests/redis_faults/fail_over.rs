@@ -164,3 +164,31 @@ async fn a_restart_without_persistence_is_raised_and_one_with_it_is_not() {
         .await;
     }
 }
+
+/// While it loads it says what it is, and not yet that its data is what it was.
+#[tokio::test]
+async fn a_primary_that_reads_all_from_its_disk_is_not_judged_before_it_has() {
+    let meter = Meter::default();
+    let _guard = meter.install();
+    // 2 ms for each key, and the server looks at its connections meanwhile.
+    let setup = Setup {
+        persistence: Persistence::Always,
+        ..Setup::default()
+    };
+    let setup = setup
+        .with("key-load-delay", "2000")
+        .with("loading-process-events-interval-bytes", "1024");
+    let mut pair = Pair::start(0, &setup).await;
+    let node = pair.node("").await;
+    let handle = session(&node).await;
+    node.revoke(&logout(handle)).await.unwrap();
+    let fill = "for n = 1, 2000 do redis.call('SET', 'other:' .. n, string.rep('x', 100)) end";
+    let filled = pair.primary.command(&["EVAL", fill, "0"]).await;
+    filled.unwrap();
+    crate::scene::looked_at(&pair.primary).await;
+    pair.primary.kill().await.unwrap();
+    pair.primary.restart().await.unwrap();
+    crate::scene::looked_at(&pair.primary).await;
+    assert!(!is_alive(&node, &handle).await);
+    assert_eq!(meter.possible_losses(), 0);
+}

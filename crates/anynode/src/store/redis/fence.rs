@@ -14,6 +14,8 @@ pub(super) struct Said {
     pub(super) replicas: usize,
     /// Whether it has an append-only file at all.
     pub(super) appends: bool,
+    /// Whether the name of its data was asked for and not told in time.
+    pub(super) is_unmarked: bool,
 }
 
 /// What a server takes itself for.
@@ -80,6 +82,7 @@ fn said(info: &str) -> Option<Said> {
         role,
         replicas: field("connected_slaves")?.parse().ok()?,
         appends: field("aof_enabled") == Some("1"),
+        is_unmarked: false,
     })
 }
 

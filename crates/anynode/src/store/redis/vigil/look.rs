@@ -38,6 +38,8 @@ pub(super) struct Fences {
     /// How many replicas each of them has at this time.
     counts: Vec<(Address, usize)>,
     replicas: Replicas<Address>,
+    /// Whether a server that could have told the name of its data did not in time.
+    is_unmarked: bool,
 }
 
 /// How long the mark of a server is kept; no session lives longer.
@@ -109,7 +111,7 @@ impl Vigil {
         };
         let loss = Fence::judge_all(&before, &now.known, asked);
         if loss == Loss::PerhapsLost {
-            if !self.write_all_again().await {
+            if now.is_unmarked || !self.write_all_again().await {
                 // Judged once more, by the same fences, at the next look.
                 self.unfenced
                     .fetch_or(asked == Asked::Before, Ordering::SeqCst);
@@ -241,6 +243,7 @@ impl Fences {
         self.known.push(said.fence);
         self.counts.push((primary.clone(), said.replicas));
         self.replicas.see(&self.counts);
+        self.is_unmarked |= said.is_unmarked;
     }
 
     fn replace(&mut self, now: Self) {
@@ -268,16 +271,25 @@ async fn ask(servers: &Servers, primary: &Link, until: Duration) -> Result<Said,
         Ok(_) | Err(_) => {}
     }
     if said.fence.disk == Disk::First && said.role == Role::Primary {
-        said.fence.mark = mark(servers, primary, until).await;
+        match mark(servers, primary, until).await {
+            Ok(mark) => said.fence.mark = mark,
+            // It will never tell.
+            Err(Fault::Refused(Refusal::NotAllowed) | Fault::Malformed) => {}
+            // It is busy, or reads its data from disk.
+            Err(_) => said.is_unmarked = true,
+        }
     }
     Ok(said)
 }
 
-/// The name of the data that a primary has; it is given one where it has none. Empty where that
-/// cannot be told.
-async fn mark(servers: &Servers, primary: &Link, until: Duration) -> History {
+/// The name of the data that a primary has; it is given one where it has none. Empty where no
+/// slot of it is known.
+///
+/// # Errors
+/// When it refuses, as one does that reads its data from disk, or does not answer.
+async fn mark(servers: &Servers, primary: &Link, until: Duration) -> Result<History, Fault> {
     let Some(tag) = servers.topology.tag_at(primary) else {
-        return History::new("");
+        return Ok(History::new(""));
     };
     let key = servers.keys.mark(tag);
     let mut put = redis::cmd("SET");
@@ -288,10 +300,13 @@ async fn mark(servers: &Servers, primary: &Link, until: Duration) -> History {
     let mut together = redis::Pipeline::with_capacity(2);
     together.add_command(put);
     together.add_command(redis::cmd("GET").arg(&key).take());
-    let replies = primary.send_all(&together, until).await;
-    let kept = replies.ok().and_then(|mut replies| replies.pop());
-    let kept = kept.and_then(|reply| reply::text(reply.ok()?).ok());
-    History::new(kept.unwrap_or_default())
+    let kept = primary.send_all(&together, until).await?.pop();
+    let kept = kept.unwrap_or(Err(Fault::Lost))?;
+    // A full server gives none a name.
+    Ok(History::new(match kept {
+        redis::Value::Nil => String::new(),
+        kept => reply::text(kept)?,
+    }))
 }
 
 fn raise(class: Durability) {
