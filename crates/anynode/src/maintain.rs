@@ -15,7 +15,7 @@ const TOUCHES_AT_ONCE: usize = 1_000;
 
 /// Items in one call of `sweep`, and the pause between two calls, so that sweeping a million
 /// dead records leaves room for the living.
-const SWEEP_AT_ONCE: usize = 1_000;
+const SWEEP_AT_ONCE: usize = 500;
 const SWEEP_PAUSE: Duration = Duration::from_millis(50);
 
 /// Starts the tasks. Without a runtime, which only a hand-polled service lacks, nothing is

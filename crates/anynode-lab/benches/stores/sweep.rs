@@ -15,7 +15,7 @@ use crate::session;
 use crate::stats;
 
 /// As the middleware sweeps: so many at once, and then a pause.
-const AT_ONCE: usize = 1_000;
+const AT_ONCE: usize = 500;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Sessions that are alive, and loaded.

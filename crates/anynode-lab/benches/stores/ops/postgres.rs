@@ -233,7 +233,14 @@ impl Protocol for Messages {
                     let name = text(&mut body);
                     self.statements.insert(name, parsed(body));
                 }
-                b'B' => messages.push(self.performed(body)),
+                b'B' => {
+                    let performed = self.performed(body);
+                    // A hint to other nodes belongs to no operation; there are fifty a second
+                    // at most.
+                    if !performed.statement.text.contains("pg_notify") {
+                        messages.push(performed);
+                    }
+                }
                 _ => {}
             }
         }

@@ -166,10 +166,16 @@ impl Protocol for Commands {
         while let Some((command, length)) = self.first() {
             self.rest.drain(..length);
             let connection = self.connection;
-            messages.push(Command {
-                connection,
-                command,
-            });
+            // The other commands, one or two a second, are of the watch over the server.
+            if matches!(
+                command.args_iter().next(),
+                Some(redis::Arg::Simple(b"FCALL"))
+            ) {
+                messages.push(Command {
+                    connection,
+                    command,
+                });
+            }
         }
     }
 }

@@ -36,10 +36,10 @@ const LIMIT_MAX: usize = 1_000;
 
 /// How many items are removed together. They hold up the other clients of the server, for some
 /// tenths of a millisecond.
-const TOGETHER_MAX: usize = 64;
+const TOGETHER_MAX: usize = 16;
 
-/// How many buckets of one server a function counts at once.
-const BUCKETS_COUNTED: u16 = 256;
+/// How many buckets of one server a function counts at once, which takes as long.
+const BUCKETS_COUNTED: u16 = 32;
 
 /// A bucket, and how many of its items are to be looked at.
 #[derive(Clone, Copy)]
@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn shares_are_split_and_joined_to_batches() {
-        let shares = [10, 100, 3].map(|items| Share {
+        let shares = [3, 40, 2].map(|items| Share {
             bucket: Tag::all_from(7).next().expect("there are more"),
             items,
         });
@@ -270,7 +270,7 @@ mod tests {
             .iter()
             .map(|batch| batch.iter().map(|share| share.items).collect());
         let sizes: Vec<Vec<_>> = sizes.collect();
-        assert_eq!(sizes, [vec![10, 54], vec![46, 3]]);
+        assert_eq!(sizes, [vec![3, 13], vec![16], vec![11, 2]]);
     }
 
     #[test]
