@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anynode::store::postgres::{PostgresOptions, PostgresStore};
-use anynode_core::{Cause, ErrorKind, Page, Revoke, Store, expiry::Touch};
+use anynode_core::{Cause, ErrorKind, Page, Replace, Revoke, Store, expiry::Touch};
 use anynode_lab::fault::{Fault, Proxy, Way};
 use tokio::time::{sleep, timeout};
 
@@ -199,11 +199,7 @@ async fn connections_that_are_ended_are_no_fail_over() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_connection_is_left_also_by_callers_who_are_less_patient_than_the_store() {
     let scene = Scene::open().await;
-    let old = scene.server.addresses()[0];
-    let proxy = Proxy::start(old, 1).await.unwrap();
-    let url = scene
-        .url
-        .replace(&format!("{old}/"), &format!("{}/", proxy.address()));
+    let (proxy, url) = proxied(&scene).await;
     let store = PostgresStore::open(&url).await.unwrap();
     let handle = draft(1).handle;
     store.create(&draft(1)).await.unwrap();
@@ -224,4 +220,44 @@ async fn a_dead_connection_is_left_also_by_callers_who_are_less_patient_than_the
         creates += 1;
         assert!(creates < 10, "it is asked for ever");
     }
+}
+
+/// A write that meets another one takes two statements, and each had the whole time for itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_of_two_statements_has_one_deadline() {
+    let scene = Scene::open().await;
+    let (proxy, url) = proxied(&scene).await;
+    let answer = Duration::from_secs(2);
+    let options = PostgresOptions::default().with_deadline(answer + answer / 2);
+    let store = options.open(&url).await.unwrap();
+    let live = scene.created(&draft(1)).await;
+    let (base, newer) = (&live.record.version, next(&live.record));
+    assert!(matches!(
+        store.replace(base, &newer).await,
+        Ok(Replace::Replaced(_))
+    ));
+    // Connections are there and statements prepared.
+    assert!(store.load(&draft(1).handle).await.unwrap().is_some());
+    assert!(matches!(
+        store.replace(base, &newer).await,
+        Ok(Replace::Conflict(_))
+    ));
+    proxy.set(Fault::Delay {
+        way: Way::ToClient,
+        by: answer,
+        jitter: Duration::ZERO,
+    });
+    assert!(store.load(&draft(1).handle).await.unwrap().is_some());
+    let error = store.replace(base, &newer).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Indeterminate, "{error}");
+}
+
+/// A proxy in front of the server, and the URL of the store through it.
+async fn proxied(scene: &Scene) -> (Proxy, String) {
+    let old = scene.server.addresses()[0];
+    let proxy = Proxy::start(old, 1).await.unwrap();
+    let url = scene
+        .url
+        .replace(&format!("{old}/"), &format!("{}/", proxy.address()));
+    (proxy, url)
 }

@@ -64,23 +64,21 @@ impl Inner {
     /// Asks for what stands for a session, which only a primary may answer.
     pub(super) async fn read(
         self: &Arc<Self>,
+        until: Duration,
         lane: &Arc<Lane>,
         statement: &'static Statement,
         values: &[Value<'_>],
     ) -> Result<Vec<Row>, Fault> {
         if !self.dialler.awaits_standbys() {
-            return lane.call(Act::Read, statement, values).await;
+            return lane.call(until, Act::Read, statement, values).await;
         }
-        let reading = async {
-            self.prove().await?;
-            lane.call(Act::Read, statement, values).await
-        };
-        let answer = before(boot_time() + self.deadline, reading).await;
-        answer.unwrap_or(Err(Fault::Late))
+        self.prove(until).await?;
+        lane.call(until, Act::Read, statement, values).await
     }
 
-    /// Makes sure that the server was the primary a moment ago, where another could be.
-    pub(super) async fn prove(self: &Arc<Self>) -> Result<(), Fault> {
+    /// Makes sure that the server was the primary a moment ago, where another could be, before
+    /// this time on the boot clock.
+    pub(super) async fn prove(self: &Arc<Self>, until: Duration) -> Result<(), Fault> {
         if !self.dialler.awaits_standbys() {
             return Ok(());
         }
@@ -93,7 +91,9 @@ impl Inner {
                 }
                 Ok(())
             }
-            Belief::Lost => self.prove_anew().await,
+            Belief::Lost => before(until, self.prove_anew())
+                .await
+                .unwrap_or(Err(Fault::Late)),
         }
     }
 
@@ -125,13 +125,10 @@ impl Inner {
     }
 
     async fn ask_for_proof(&self, mut alone: OwnedMutexGuard<LastFailure>) -> Result<(), Fault> {
-        let asked = boot_time();
-        let lane = &self.authority.lane;
-        let answer = match lane.call(Act::Write, &upkeep::PROOF, &[]).await {
-            Err(fault) if fault.is_too_many_connections() => {
-                let lane = &self.revocations;
-                lane.call(Act::Write, &upkeep::PROOF, &[]).await
-            }
+        let (asked, until) = (boot_time(), self.until());
+        let ask = async |lane: &Arc<Lane>| lane.call(until, Act::Write, &upkeep::PROOF, &[]).await;
+        let answer = match ask(&self.authority.lane).await {
+            Err(fault) if fault.is_too_many_connections() => ask(&self.revocations).await,
             answer => answer,
         };
         let proved = answer.and_then(|rows| {

@@ -1,7 +1,7 @@
 //! The invalidation channel: the change table, read by what one snapshot sees and the one
 //! before did not.
 
-use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
+use std::{collections::VecDeque, fmt, pin::pin, sync::Arc, time::Duration};
 
 use anynode_core::{
     BarrierId, Channel, ChannelKind, Event, Handle, NodeId, Snapshot, Timestamp, Tombstone,
@@ -93,7 +93,7 @@ impl PostgresChannel {
         match self.beat().await {
             Err(fault) if fault.is_full() => {
                 let store = self.store.clone();
-                if !store.reserve.free(&store.revocations).await {
+                if !store.reserve.free(store.until(), &store.revocations).await {
                     return Err(fault);
                 }
                 self.beat().await
@@ -159,12 +159,33 @@ impl PostgresChannel {
         statement: &'static Statement,
         values: &[Value<'_>],
     ) -> Result<Vec<Row>, Fault> {
-        let until = boot_time() + self.store.deadline;
-        let asking = async {
-            let turn = link.turn().await?;
-            Some(turn.ask(&self.store.sql, statement, values).await)
+        let asking = ask(&self.store, link, statement, values);
+        let answer = before(self.store.until(), asking).await;
+        self.judged(link, answer)
+    }
+
+    /// As [`PostgresChannel::ask`], of what may be a lot: for as long as something comes.
+    async fn ask_for_all(
+        &mut self,
+        link: &Arc<Link>,
+        statement: &'static Statement,
+    ) -> Result<Vec<Row>, Fault> {
+        let answer = {
+            let mut asking = pin!(ask(&self.store, link, statement, &[]));
+            loop {
+                let heard = link.heard();
+                let answer = before(self.store.until(), &mut asking).await;
+                if answer.is_some() || link.heard() == heard {
+                    break answer;
+                }
+            }
         };
-        let fault = match before(until, asking).await {
+        self.judged(link, answer)
+    }
+
+    /// Takes note of what a call that was not answered as it should be says of the connection.
+    fn judged(&mut self, link: &Arc<Link>, answer: Option<Asked>) -> Result<Vec<Row>, Fault> {
+        let fault = match answer {
             Some(Some(Ok(rows))) => return Ok(rows),
             Some(Some(Err(error))) => Fault::from(error),
             // It ended since it was looked at.
@@ -252,11 +273,11 @@ impl Channel for PostgresChannel {
     }
 
     async fn snapshot(&mut self) -> Result<Snapshot> {
-        if let Err(fault) = self.store.prove().await {
+        if let Err(fault) = self.store.prove(self.store.until()).await {
             return told("watch", Act::Read, Err(fault));
         }
         let answer = match self.link().await {
-            Ok(link) => self.ask(&link, &upkeep::SNAPSHOT, &[]).await,
+            Ok(link) => self.ask_for_all(&link, &upkeep::SNAPSHOT).await,
             Err(fault) => Err(fault),
         };
         let answer = answer.and_then(|rows| snapshot(&rows));
@@ -295,6 +316,19 @@ impl fmt::Debug for PostgresChannel {
             .field("cursor", &self.cursor)
             .finish_non_exhaustive()
     }
+}
+
+/// What a connection answered; nothing where it ended before it was asked.
+type Asked = Option<Result<Vec<Row>, tokio_postgres::Error>>;
+
+async fn ask(
+    store: &Inner,
+    link: &Link,
+    statement: &'static Statement,
+    values: &[Value<'_>],
+) -> Asked {
+    let turn = link.turn().await?;
+    Some(turn.ask(&store.sql, statement, values).await)
 }
 
 fn limit() -> i64 {

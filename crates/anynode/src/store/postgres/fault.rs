@@ -3,7 +3,7 @@
 use std::{error, fmt, io, sync::Arc};
 
 use anynode_core::store::{Error, ErrorKind};
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, Severity, SqlState};
 
 use super::NAME;
 
@@ -170,11 +170,22 @@ impl Fault {
 
 impl From<tokio_postgres::Error> for Fault {
     fn from(error: tokio_postgres::Error) -> Self {
+        let ends_all = error.as_db_error().is_some_and(ends_the_connection);
         match error.code() {
-            Some(code) if leaves_open(code) => Self::Ended(code.clone()),
+            Some(code) if ends_all || leaves_open(code) => Self::Ended(code.clone()),
             Some(code) => Self::Refused(code.clone()),
             None => Self::Broken(Arc::new(error)),
         }
+    }
+}
+
+/// Whether the server told it with its last words: whatever the reason is, it may have come after
+/// the statement.
+fn ends_the_connection(error: &DbError) -> bool {
+    match error.parsed_severity() {
+        Some(severity) => matches!(severity, Severity::Fatal | Severity::Panic),
+        // Poolers leave out the one that is not translated, and translate nothing.
+        None => ["FATAL", "PANIC"].contains(&error.severity()),
     }
 }
 
@@ -250,41 +261,4 @@ impl fmt::Display for Reported {
 impl error::Error for Reported {}
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_code_tells_the_caller_what_to_do() {
-        let kind = |code: &str, act| {
-            let code = SqlState::from_code(code);
-            let fault = if leaves_open(&code) {
-                Fault::Ended(code)
-            } else {
-                Fault::Refused(code)
-            };
-            fault.error("replace", act).kind()
-        };
-        let cases = [
-            ("57P01", ErrorKind::Indeterminate),
-            ("57P02", ErrorKind::Indeterminate),
-            ("57P03", ErrorKind::Unavailable),
-            ("53100", ErrorKind::Unavailable),
-            ("53300", ErrorKind::Unavailable),
-            ("25006", ErrorKind::Unavailable),
-            ("28P01", ErrorKind::Config),
-            ("3D000", ErrorKind::Config),
-            ("3F000", ErrorKind::Config),
-            ("42P01", ErrorKind::Config),
-            ("42501", ErrorKind::Config),
-            ("40001", ErrorKind::Unavailable),
-            ("40003", ErrorKind::Indeterminate),
-            ("08006", ErrorKind::Indeterminate),
-            ("XX001", ErrorKind::Corrupt),
-            ("57014", ErrorKind::Unavailable),
-        ];
-        for (code, expected) in cases {
-            assert_eq!(kind(code, Act::Write), expected, "{code}");
-            assert_ne!(kind(code, Act::Read), ErrorKind::Indeterminate, "{code}");
-        }
-    }
-}
+mod tests;

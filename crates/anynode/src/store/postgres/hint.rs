@@ -64,10 +64,16 @@ async fn work(store: Weak<Inner>, wanted: Arc<Notify>) {
             Some(link) => Some(link),
             None => listen(&inner).await,
         };
-        if link.as_ref().is_some_and(|link| link.is_pooled) {
-            return;
-        }
         drop(inner);
+        match &link {
+            Some(link) if link.is_pooled => return,
+            Some(_) => {}
+            // Not at once again, however much there is to tell.
+            None => {
+                tokio::time::sleep(CHECK).await;
+                continue;
+            }
+        }
         if timeout(CHECK, wanted.notified()).await.is_err() {
             continue;
         }

@@ -21,7 +21,10 @@ const VERSION_MIN: i32 = 130_000;
 
 /// Looks at everything that a role without special rights may see.
 pub(super) async fn inspect(inner: &Arc<Inner>) -> Result<Facts, Fault> {
-    let rows = inner.reads.call(Act::Read, &upkeep::FACTS, &[]).await?;
+    let rows = inner
+        .reads
+        .call(inner.until(), Act::Read, &upkeep::FACTS, &[]);
+    let rows = rows.await?;
     let row = rows.first().ok_or(Fault::Corrupt("facts"))?;
     let on_disk = flag(row, 2)?;
     let standbys = inner.dialler.hear(fence::standbys(row, 5)?);

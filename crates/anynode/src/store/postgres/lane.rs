@@ -1,7 +1,10 @@
 //! A few connections for one purpose, opened as they are needed and replaced when they end.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -32,6 +35,8 @@ pub(super) struct Lane {
     /// Held while one is made, so that a thousand callers make one.
     dialling: Arc<tokio::sync::Mutex<LastFailure>>,
     room: Semaphore,
+    /// No further connection is made before this time, in milliseconds on the boot clock.
+    narrow_until: AtomicU64,
 }
 
 /// When the last attempt to connect failed, on the boot clock, and why; for those who waited for
@@ -51,6 +56,9 @@ const TRIES_MAX: usize = 5;
 /// A failure to connect answers those who come this soon after it.
 const FAILURE_FRESH: Duration = Duration::from_millis(50);
 
+/// How long the connections that there are have to do after the server gave no other.
+const NARROW: Duration = Duration::from_secs(1);
+
 // === impl Lane ===
 
 impl Lane {
@@ -63,6 +71,7 @@ impl Lane {
             links_max,
             dialling: Arc::default(),
             room: Semaphore::new(CALLS_MAX),
+            narrow_until: AtomicU64::new(0),
         })
     }
 
@@ -71,14 +80,14 @@ impl Lane {
         self.links().push(link);
     }
 
-    /// Performs a statement within the deadline.
+    /// Performs a statement before this time on the boot clock.
     pub(super) async fn call(
         self: &Arc<Self>,
+        until: Duration,
         act: Act,
         statement: &'static Statement,
         values: &[Value<'_>],
     ) -> Result<Vec<Row>, Fault> {
-        let until = boot_time() + self.deadline;
         let room = before(until, self.room.acquire())
             .await
             .ok_or(Fault::Busy)?;
@@ -195,7 +204,8 @@ impl Lane {
             .min_by_key(|link| Arc::strong_count(link))?
             .clone();
         let is_busy = Arc::strong_count(&link) > 2;
-        if is_busy && links.len() < self.links_max_of(&link) {
+        let may_be_more = || millis(boot_time()) >= self.narrow_until.load(Ordering::Relaxed);
+        if is_busy && links.len() < self.links_max_of(&link) && may_be_more() {
             let lane = self.clone();
             tokio::spawn(async move { lane.widen().await });
         }
@@ -212,10 +222,15 @@ impl Lane {
             .links()
             .first()
             .map_or(self.links_max, |link| self.links_max_of(link));
-        if self.links().len() < links_max
-            && let Ok(link) = self.dialler.dial().await
-        {
-            self.links().push(link);
+        if self.links().len() >= links_max {
+            return;
+        }
+        match self.dialler.dial().await {
+            Ok(link) => self.links().push(link),
+            Err(_) => {
+                let until = millis(boot_time() + NARROW);
+                self.narrow_until.store(until, Ordering::Relaxed);
+            }
         }
     }
 
@@ -235,6 +250,10 @@ impl Lane {
     fn links(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Link>>> {
         self.links.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn millis(at: Duration) -> u64 {
+    u64::try_from(at.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// What the future gives before this time on the boot clock.

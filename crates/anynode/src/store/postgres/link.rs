@@ -157,6 +157,11 @@ impl Link {
         self.answered.load(Ordering::Relaxed)
     }
 
+    /// How often something came.
+    pub(super) fn heard(&self) -> u64 {
+        self.hearing.count()
+    }
+
     /// Whether nothing came for most of the time that a call may take, though somebody asked.
     pub(super) fn is_silent(&self, deadline: Duration) -> bool {
         self.hearing.is_silent(boot_time(), deadline)

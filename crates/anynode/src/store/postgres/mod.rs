@@ -53,6 +53,7 @@ use self::{
     sql::Sql,
     statement::Statement,
 };
+use crate::clock::boot_time;
 
 /// Sessions in a schema of a PostgreSQL database, version 13 or later.
 ///
@@ -162,10 +163,17 @@ impl PostgresStore {
 // === impl Inner ===
 
 impl Inner {
+    /// Until when a verb that begins now has to be answered, on the boot clock, however many
+    /// statements it takes.
+    fn until(&self) -> Duration {
+        boot_time() + self.deadline
+    }
+
     /// Performs a write that has to wait until there is a reserve, as its last parameter says;
     /// the first column of its answer says whether there is.
     async fn ordinary(
         &self,
+        until: Duration,
         statement: &'static Statement,
         values: &[Value<'_>],
     ) -> Result<Vec<Row>, Fault> {
@@ -174,9 +182,12 @@ impl Inner {
             let mut values = values.to_vec();
             values.push(&is_waived);
             let answer = if anynode_core::planted("ordinary_write_frees_the_reserve") {
-                self.despite_full(&self.writes, statement, &values).await
+                self.despite_full(until, &self.writes, statement, &values)
+                    .await
             } else {
-                self.writes.call(Act::Write, statement, &values).await
+                self.writes
+                    .call(until, Act::Write, statement, &values)
+                    .await
             };
             let rows = self.doubting(answer)?;
             let is_kept = match rows.first() {
@@ -186,7 +197,7 @@ impl Inner {
             if is_kept {
                 return Ok(rows);
             }
-            is_waived = self.reserve.keep(&self.writes).await? == Room::Unknown;
+            is_waived = self.reserve.keep(until, &self.writes).await? == Room::Unknown;
         }
         Err(Fault::Full)
     }
@@ -194,15 +205,16 @@ impl Inner {
     /// Performs what takes place on a full disk as well: it may have the room of the reserve.
     async fn despite_full(
         &self,
+        until: Duration,
         lane: &Arc<Lane>,
         statement: &'static Statement,
         values: &[Value<'_>],
     ) -> Result<Vec<Row>, Fault> {
         let mut tries = 1;
         loop {
-            match lane.call(Act::Write, statement, values).await {
+            match lane.call(until, Act::Write, statement, values).await {
                 Err(fault) if fault.is_full() && tries < RESERVE_TRIES_MAX => {
-                    if !self.reserve.free(lane).await {
+                    if !self.reserve.free(until, lane).await {
                         return Err(fault);
                     }
                     tries += 1;
@@ -219,11 +231,11 @@ impl Inner {
         statement: &'static Statement,
         values: &[Value<'_>],
     ) -> Result<Row, Fault> {
-        let lane = &self.revocations;
-        let answer = match self.despite_full(lane, statement, values).await {
+        let (until, lane) = (self.until(), &self.revocations);
+        let answer = match self.despite_full(until, lane, statement, values).await {
             Err(fault) if fault.is_too_many_connections() => {
                 let lane = &self.writes;
-                self.despite_full(lane, statement, values).await
+                self.despite_full(until, lane, statement, values).await
             }
             answer => answer,
         };
@@ -273,7 +285,7 @@ impl Store for PostgresStore {
 
     async fn load(&self, handle: &Handle) -> Result<Option<Live>> {
         let inner = &self.inner;
-        let answer = read::load(inner, &inner.reads, handle).await;
+        let answer = read::load(inner, inner.until(), &inner.reads, handle).await;
         told("load", Act::Read, answer)
     }
 

@@ -1,6 +1,6 @@
 //! The verbs that read: one statement each, so that every answer is of one moment.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use anynode_core::{Handle, Item, Listing, Live, NodeEntry, NodeId, Page, UserId};
 
@@ -16,11 +16,14 @@ use super::{
 /// The record, while it is alive (L2).
 pub(super) async fn load(
     inner: &Arc<Inner>,
+    until: Duration,
     lane: &Arc<Lane>,
     handle: &Handle,
 ) -> Result<Option<Live>, Fault> {
     let handle = &handle.as_bytes()[..];
-    let rows = inner.read(lane, &statement::LOAD, &[&handle]).await?;
+    let rows = inner
+        .read(until, lane, &statement::LOAD, &[&handle])
+        .await?;
     let Some(row) = rows.first() else {
         return Ok(None);
     };
@@ -29,7 +32,7 @@ pub(super) async fn load(
     inner.dialler.hear_awaited(awaited(names));
     if !was_proved {
         // Perhaps it was not known that another may take the server's place.
-        inner.prove().await?;
+        inner.prove(until).await?;
     }
     let (now, kept) = row::kept(row)?;
     Ok(kept.is_alive(now).then(|| kept.live(now)))
@@ -41,7 +44,8 @@ pub(super) async fn list(inner: &Arc<Inner>, user: &UserId, page: &Page) -> Resu
     // One more, which tells whether there is another page.
     let limit = i64::try_from(page.limit() + 1).unwrap_or(i64::MAX);
     let values: [Value<'_>; 3] = [&user, &after, &limit];
-    let rows = inner.read(&inner.reads, &statement::LIST, &values).await?;
+    let rows = inner.read(inner.until(), &inner.reads, &statement::LIST, &values);
+    let rows = rows.await?;
     let mut sessions = Vec::with_capacity(rows.len());
     for row in rows.iter().take(page.limit()) {
         let (now, kept) = row::kept(row)?;
@@ -62,7 +66,7 @@ pub(super) async fn scan(
     let values: [Value<'_>; 2] = [&after(cursor), &limit];
     let rows = inner
         .reads
-        .call(Act::Read, &statement::SCAN, &values)
+        .call(inner.until(), Act::Read, &statement::SCAN, &values)
         .await?;
     rows.iter().map(row::item).collect()
 }
@@ -72,7 +76,7 @@ pub(super) async fn nodes(inner: &Inner) -> Result<Vec<NodeEntry>, Fault> {
     let silence = row::span(NODE_SILENCE_MAX);
     let rows = inner
         .reads
-        .call(Act::Read, &upkeep::NODES, &[&silence])
+        .call(inner.until(), Act::Read, &upkeep::NODES, &[&silence])
         .await?;
     let mut nodes = Vec::with_capacity(rows.len());
     for row in &rows {

@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 
 use super::{
     fault::{Act, Fault},
-    lane::Lane,
+    lane::{Lane, before},
     upkeep,
 };
 use crate::clock::boot_time;
@@ -56,12 +56,13 @@ impl Default for Reserve {
 
 impl Reserve {
     /// Makes the reserve unless it is there.
-    pub(super) async fn keep(&self, lane: &Arc<Lane>) -> Result<Room, Fault> {
-        let mut last = self.last.lock().await;
+    pub(super) async fn keep(&self, until: Duration, lane: &Arc<Lane>) -> Result<Room, Fault> {
+        let mut last = before(until, self.last.lock()).await.ok_or(Fault::Busy)?;
         if boot_time() < last.0 {
             return last.1.clone();
         }
-        let room = match lane.call(Act::Write, &upkeep::KEEP_RESERVE, &[]).await {
+        let keeping = lane.call(until, Act::Write, &upkeep::KEEP_RESERVE, &[]);
+        let room = match keeping.await {
             // It is in no log, so what the standbys have of it is nothing.
             Ok(_) | Err(Fault::Alone) => {
                 if self.is_lost.swap(false, Ordering::Relaxed) {
@@ -86,12 +87,13 @@ impl Reserve {
     }
 
     /// Gives its room back to the disk; false when that is not possible.
-    pub(super) async fn free(&self, lane: &Arc<Lane>) -> bool {
+    pub(super) async fn free(&self, until: Duration, lane: &Arc<Lane>) -> bool {
         if anynode_core::planted("reserve_stays") {
             return false;
         }
         self.lose();
-        match lane.call(Act::Write, &upkeep::FREE_RESERVE, &[]).await {
+        let freeing = lane.call(until, Act::Write, &upkeep::FREE_RESERVE, &[]);
+        match freeing.await {
             Ok(_) | Err(Fault::Alone) => true,
             Err(fault) => {
                 let error = fault.error("revoke", Act::Read);

@@ -65,7 +65,7 @@ pub(super) async fn sweep(inner: &Inner, limit: usize) -> Result<Swept, Fault> {
     let [changes, kept] = counts(inner, &upkeep::CHANGES, &[&CHANGES_MAX]).await?;
     if kept == 0 {
         // Where there is no room for it yet, what was removed is removed all the same.
-        let _ = inner.reserve.keep(&inner.writes).await;
+        let _ = inner.reserve.keep(inner.until(), &inner.writes).await;
     }
     Ok(Swept {
         removed: budget.removed,
@@ -102,7 +102,9 @@ async fn counts<const N: usize>(
     statement: &'static Statement,
     values: &[Value<'_>],
 ) -> Result<[i64; N], Fault> {
-    let rows = inner.despite_full(&inner.writes, statement, values).await?;
+    // Each has its time: what an earlier one removed stays removed.
+    let rows = inner.despite_full(inner.until(), &inner.writes, statement, values);
+    let rows = rows.await?;
     let row = rows.first().ok_or(Fault::Corrupt("count"))?;
     let mut counts = [0; N];
     for (at, count) in counts.iter_mut().enumerate() {

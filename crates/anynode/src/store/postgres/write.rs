@@ -26,7 +26,8 @@ const TRIES_MAX: usize = 3;
 pub(super) async fn create(inner: &Inner, draft: &Draft) -> Result<Create, Fault> {
     let columns = Columns::of(draft);
     let values = columns.values();
-    let rows = inner.ordinary(&statement::CREATE, &values).await?;
+    let rows = inner.ordinary(inner.until(), &statement::CREATE, &values);
+    let rows = rows.await?;
     Ok(match rows.first() {
         Some(row) => Create::Created(written(row, draft)?),
         None => Create::Duplicate,
@@ -40,16 +41,16 @@ pub(super) async fn replace(
     base: &Version,
     draft: &Draft,
 ) -> Result<Replace, Fault> {
-    let columns = Columns::of(draft);
+    let (until, columns) = (inner.until(), Columns::of(draft));
     let (counter, write) = (base.counter.cast_signed(), &base.write.as_bytes()[..]);
     let mut values = columns.values().to_vec();
     values.extend([&counter as Value<'_>, &write]);
     for _ in 0..TRIES_MAX {
-        let rows = inner.ordinary(&statement::REPLACE, &values);
+        let rows = inner.ordinary(until, &statement::REPLACE, &values);
         if let Some(row) = rows.await?.first() {
             return Ok(Replace::Replaced(written(row, draft)?));
         }
-        let kept = read::load(inner, &inner.writes, &draft.handle).await?;
+        let kept = read::load(inner, until, &inner.writes, &draft.handle).await?;
         let Some(live) = kept else {
             return Ok(Replace::Gone);
         };
@@ -69,9 +70,10 @@ pub(super) async fn touch(inner: &Inner, batch: &[Touch]) -> Result<(), Fault> {
         *known = age.min(*known);
     }
     let (handles, ages): (Vec<_>, Vec<_>) = latest.into_iter().unzip();
+    let until = inner.until();
     for (handles, ages) in handles.chunks(TOUCHES_MAX).zip(ages.chunks(TOUCHES_MAX)) {
         let values: [Value<'_>; 2] = [&handles, &ages];
-        inner.ordinary(&statement::TOUCH, &values).await?;
+        inner.ordinary(until, &statement::TOUCH, &values).await?;
     }
     Ok(())
 }
