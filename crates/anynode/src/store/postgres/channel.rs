@@ -4,7 +4,7 @@
 use std::{collections::VecDeque, fmt, pin::pin, sync::Arc, time::Duration};
 
 use anynode_core::{
-    BarrierId, Channel, ChannelKind, Event, Handle, NodeId, Snapshot, Timestamp, Tombstone,
+    BarrierId, Channel, ChannelKind, Event, NodeId, Snapshot, Timestamp,
     store::{Loss, Result},
 };
 use async_trait::async_trait;
@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio_postgres::Row;
 
 use super::{
-    Inner,
+    Inner, change,
     fault::{Act, Fault},
     fence::Seen,
     lane::before,
@@ -234,7 +234,7 @@ impl PostgresChannel {
         let mut events = Vec::with_capacity(rows.len());
         for row in rows {
             if let Some(kind) = row::value(row, 10, "kind")? {
-                events.push(event(kind, row, 11)?);
+                events.push(change::event(kind, row, 11)?);
             }
         }
         Ok((cursor, seen, events))
@@ -280,7 +280,7 @@ impl Channel for PostgresChannel {
             Ok(link) => self.ask_for_all(&link, &upkeep::SNAPSHOT).await,
             Err(fault) => Err(fault),
         };
-        let answer = answer.and_then(|rows| snapshot(&rows));
+        let answer = answer.and_then(|rows| change::snapshot(&rows));
         told("watch", Act::Read, answer)
     }
 
@@ -333,49 +333,4 @@ async fn ask(
 
 fn limit() -> i64 {
     i64::try_from(CHANGES_MAX + 1).unwrap_or(i64::MAX)
-}
-
-/// What a change tells, from its key on in the columns from `at` on.
-fn event(kind: i16, row: &Row, at: usize) -> Result<Event, Fault> {
-    match kind {
-        1 => Ok(Event::Changed(handle(row, at)?)),
-        2 => Ok(Event::Revoked(tombstone(row, at)?)),
-        3 => {
-            let entry = row::entry(row, at + 3)?.unwrap_or_default();
-            Ok(Event::User(row::user(row, at)?, entry))
-        }
-        4 => Ok(Event::Flush),
-        _ => Err(Fault::Corrupt("kind")),
-    }
-}
-
-fn snapshot(rows: &[Row]) -> Result<Snapshot, Fault> {
-    let first = rows.first().ok_or(Fault::Corrupt("now"))?;
-    let mut snapshot = Snapshot {
-        now: row::time(first, 0, "now")?,
-        ..Snapshot::default()
-    };
-    for row in rows {
-        let Some(kind) = row::value(row, 1, "kind")? else {
-            continue;
-        };
-        match event(kind, row, 2)? {
-            Event::Revoked(tombstone) => snapshot.revoked.push(tombstone),
-            Event::User(user, entry) => snapshot.users.push((user, entry)),
-            _ => return Err(Fault::Corrupt("kind")),
-        }
-    }
-    Ok(snapshot)
-}
-
-fn tombstone(row: &Row, at: usize) -> Result<Tombstone, Fault> {
-    Ok(Tombstone {
-        handle: handle(row, at)?,
-        cause: row::cause_of(row::value(row, at + 1, "cause")?)?,
-        until: row::time(row, at + 2, "until")?,
-    })
-}
-
-fn handle(row: &Row, at: usize) -> Result<Handle, Fault> {
-    Ok(Handle::from_bytes(row::bytes(row, at, "key")?))
 }

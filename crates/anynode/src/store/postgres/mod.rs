@@ -3,9 +3,10 @@
 //! Read in this order: `version_1.sql` and `schema` for what is kept, `statement` and `upkeep`
 //! for what is done with it, `write`, `read` and `sweep` for the verbs, `lane`, `link`, `dial`,
 //! `pooled`, `heard` and `ending` for how the server is reached, `authority` and `fence` for whom to believe,
-//! `channel` for how nodes hear of it, `fault` and `reserve` for when it goes wrong.
+//! `channel` and `change` for how nodes hear of it, `fault` and `reserve` for when it goes wrong.
 
 mod authority;
+mod change;
 mod channel;
 mod dial;
 mod ending;
