@@ -1,6 +1,7 @@
 //! `anynode doctor` on real servers: what it calls safe, and what it refuses and why.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use anynode_lab::fault::Overtaking;
 use anynode_lab::server::{Kind, Persistence, Server, Setup};
 use serde_json::Value;
 use tokio::process::Command;
@@ -143,4 +144,16 @@ async fn a_redis_without_the_replicas_that_its_url_wants_is_unsafe() {
 async fn a_postgresql_that_does_not_wait_for_its_disk_is_unsafe() {
     let setup = durable().with("fsync", "off");
     assert_eq!(faults_of(Kind::Postgres, setup).await, ["persistence"]);
+}
+
+/// It speaks the protocol, and a near cache behind it would trust what was revoked.
+#[tokio::test]
+async fn a_proxy_that_lets_invalidations_overtake_each_other_is_unsafe() {
+    let server = Server::start_with(Kind::Redis, &durable()).await.unwrap();
+    let upstream = server.addresses()[0];
+    let proxy = Overtaking::start(upstream).await.unwrap();
+    let led = |address: &str| address.replace(&upstream.to_string(), &proxy.address().to_string());
+    let (report, code) = examine(&led(&server.fresh_url())).await;
+    assert_eq!(unsafe_points(&report), ["channel order"], "{report}");
+    assert_eq!(code, 1);
 }

@@ -21,6 +21,8 @@ enum Wrong {
     RevokedLate,
     /// A write is never told.
     ChangedNever,
+    /// That a user's sessions were all ended is never told.
+    UserNever,
 }
 
 #[derive(Debug)]
@@ -56,8 +58,9 @@ impl Channel for BrokenChannel {
         loop {
             let event = self.channel.next().await?;
             match (&event, self.wrong) {
-                (Event::Revoked(_), Wrong::RevokedLate) => held.push_back(event),
+                (Event::Revoked(_) | Event::User(..), Wrong::RevokedLate) => held.push_back(event),
                 (Event::Changed(_), Wrong::ChangedNever) => {}
+                (Event::User(..), Wrong::UserNever) => {}
                 _ => {
                     self.late = held;
                     return Ok(event);
@@ -133,14 +136,21 @@ async fn verdict(wrong: Wrong) -> (String, Verdict) {
 async fn a_channel_that_keeps_its_order_is_safe() {
     let (found, verdict) = verdict(Wrong::Nothing).await;
     assert_eq!(verdict, Verdict::Safe, "{found}");
-    assert!(found.starts_with("128 of 128 writes"), "{found}");
+    assert!(found.starts_with("144 of 144 writes"), "{found}");
 }
 
 #[tokio::test]
 async fn a_revocation_after_its_barrier_is_unsafe() {
     let (found, verdict) = verdict(Wrong::RevokedLate).await;
     assert!(matches!(verdict, Verdict::Unsafe { .. }), "{found}");
-    assert!(found.starts_with("64 of 128 writes"), "{found}");
+    assert!(found.starts_with("80 of 144 writes"), "{found}");
+}
+
+#[tokio::test]
+async fn a_user_whose_end_is_never_told_is_unsafe() {
+    let (found, verdict) = verdict(Wrong::UserNever).await;
+    assert!(matches!(verdict, Verdict::Unsafe { .. }), "{found}");
+    assert!(found.starts_with("16 of 144 writes"), "{found}");
 }
 
 #[tokio::test]

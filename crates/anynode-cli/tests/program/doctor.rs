@@ -19,7 +19,7 @@ async fn a_sound_store_is_safe_and_its_channel_keeps_its_order() {
     for part in ["sqlite 3.", "ok      journal mode", "0 unsafe"] {
         assert!(ran.stdout.contains(part), "{}", ran.stdout);
     }
-    let told = "ok      channel order     128 of 128 writes";
+    let told = "ok      channel order     144 of 144 writes";
     assert!(ran.stdout.contains(told), "{}", ran.stdout);
     let looked = check(&["doctor", &store, "--look-only"], 0).await;
     assert!(!looked.stdout.contains("channel"), "{}", looked.stdout);

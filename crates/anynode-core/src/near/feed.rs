@@ -58,6 +58,8 @@ pub enum Condition {
     ClockSlow,
     /// There is no room for the revocations that were heard.
     Full,
+    /// The channel was tried, and told of writes after the barrier that followed them.
+    OutOfOrder,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,16 +215,17 @@ impl Feed {
 
 impl Condition {
     /// All there are.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Starting,
         Self::Waiting,
         Self::Trusted,
         Self::Refused,
         Self::ClockSlow,
         Self::Full,
+        Self::OutOfOrder,
     ];
 
-    /// One lower-case word, or two.
+    /// A few lower-case words.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Starting => "starting",
@@ -231,6 +234,7 @@ impl Condition {
             Self::Refused => "refused",
             Self::ClockSlow => "clock slow",
             Self::Full => "full",
+            Self::OutOfOrder => "out of order",
         }
     }
 }

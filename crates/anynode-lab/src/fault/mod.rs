@@ -6,12 +6,14 @@
 
 mod connection;
 mod flow;
+mod overtaking;
 mod piece;
 mod proxy;
 mod wall_clock;
 
 use std::time::Duration;
 
+pub use self::overtaking::Overtaking;
 pub use self::proxy::Proxy;
 pub use self::wall_clock::WallClocks;
 

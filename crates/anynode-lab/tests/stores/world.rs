@@ -126,7 +126,7 @@ impl World for Laboratory {
         }
         match self.copies {
             Copies::None => stores,
-            Copies::Compared => compared(stores, &NearCache::options()),
+            Copies::Compared => compared(stores, &NearCache::options().with_trial(false)),
         }
     }
 

@@ -39,6 +39,11 @@ pub(super) fn publish(inner: &Inner) {
     let (number, bytes) = inner.size();
     gauge!("anynode_near_copies").set(figure(number));
     gauge!("anynode_near_bytes").set(figure(bytes));
+    publish_condition(inner);
+}
+
+/// How the channel stands.
+pub(super) fn publish_condition(inner: &Inner) {
     let now = inner.condition();
     for condition in Condition::ALL {
         let is_it = u8::from(condition == now);

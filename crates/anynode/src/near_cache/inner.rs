@@ -1,7 +1,10 @@
 //! What all calls of a near cache share, and what is done about each event.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -29,6 +32,8 @@ pub(super) struct Inner {
     pub(super) feed: Mutex<Feed>,
     /// The channel of a store whose copies are validated at every read.
     pub(super) validator: tokio::sync::Mutex<Option<Box<dyn Channel>>>,
+    /// Whether the channel was tried and did not keep its order.
+    pub(super) is_out_of_order: AtomicBool,
     /// The turns of those who load.
     herd: Semaphore,
     /// Has the one who listens look at once.
@@ -84,6 +89,7 @@ impl Inner {
             memory: Mutex::new(memory),
             feed: Mutex::new(Feed::new(STORE)),
             validator: tokio::sync::Mutex::default(),
+            is_out_of_order: AtomicBool::new(false),
             herd: Semaphore::new(options.loads_max),
             nudge: Notify::new(),
             moved: watch::channel(()).0,
@@ -215,6 +221,9 @@ impl Inner {
 
     pub(super) fn condition(&self) -> Condition {
         let now = self.now();
+        if self.is_out_of_order.load(Ordering::Relaxed) {
+            return Condition::OutOfOrder;
+        }
         let Some(copies) = self.copies() else {
             return Condition::Starting;
         };

@@ -48,6 +48,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Follows one channel after the other. Never returns.
 pub(super) async fn listen(inner: Arc<Inner>) {
+    inner.try_order().await;
     let mut failures = 0;
     loop {
         let error = match inner.store.watch(&inner.node).await {
@@ -151,7 +152,7 @@ impl Inner {
     }
 
     /// Drops the lease, and says so.
-    fn tell_loss(&self, error: &Error, failures: u32) {
+    pub(super) fn tell_loss(&self, error: &Error, failures: u32) {
         self.missed(error);
         figures::lost(error);
         match (error.kind(), failures) {
@@ -165,7 +166,7 @@ impl Inner {
         }
     }
 
-    async fn rest(&self, failures: &mut u32) {
+    pub(super) async fn rest(&self, failures: &mut u32) {
         tokio::time::sleep(reconnect_pause(*failures, random::number())).await;
         *failures = failures.saturating_add(1);
     }

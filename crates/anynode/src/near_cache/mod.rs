@@ -7,6 +7,7 @@
 //! - `inner`: what all calls share, and what is done about each event;
 //! - `listen`, `validate`: how the channel of the store is followed, under a lease or at each
 //!   read;
+//! - `trial`: before anything is trusted, the order of that channel is tried;
 //! - `desk`: one shard of the copies and the loads under way for it, behind one lock;
 //! - `read`, `load`: a copy, or else a load that many may share;
 //! - `write`: writes go through, and the copies follow what was acknowledged;
@@ -19,6 +20,7 @@ mod listen;
 mod load;
 mod options;
 mod read;
+mod trial;
 mod validate;
 mod write;
 
@@ -50,7 +52,9 @@ pub use self::options::NearCacheOptions;
 /// [`SessionLayer`](crate::SessionLayer) reads, answer from copies.
 ///
 /// The channel is opened when the cache is made or, outside of a runtime of tokio, by the first
-/// call; until it is there every call goes through. It is closed when the cache is dropped.
+/// call; until it is there every call goes through. Before that its order is tried, and a server
+/// or proxy that breaks it is refused ([`NearCacheOptions::with_trial`]). It is closed when the
+/// cache is dropped.
 ///
 /// ```
 /// # tokio::runtime::Runtime::new().unwrap().block_on(async {

@@ -33,6 +33,7 @@ pub struct NearCacheOptions {
     pub(super) patience: Duration,
     pub(super) revocations_max: usize,
     pub(super) node: Option<NodeId>,
+    pub(super) is_tried: bool,
     pub(super) clock: BootClock,
 }
 
@@ -123,6 +124,16 @@ impl NearCacheOptions {
         self
     }
 
+    /// Whether the order of the store's channel is tried before anything is trusted, by 8 sessions
+    /// of nobody that end within a minute. Where a server or a proxy breaks it, no copy is used
+    /// and every read goes through; an error is logged that says why, and it is tried again
+    /// every minute. Default: yes. `anynode doctor` tries more.
+    #[must_use]
+    pub fn with_trial(mut self, is_tried: bool) -> Self {
+        self.is_tried = is_tried;
+        self
+    }
+
     /// A clock to count on in place of the machine's boot clock: for tests. Requests then have
     /// to say by [`NearCache::now`] when they arrived.
     #[must_use]
@@ -172,6 +183,7 @@ impl Default for NearCacheOptions {
             patience: PATIENCE,
             revocations_max: REVOCATIONS_MAX,
             node: None,
+            is_tried: true,
             clock: BootClock::OfTheMachine,
         }
     }

@@ -20,6 +20,7 @@ use anynode_core::{
     store::{Error, ErrorKind, Result},
 };
 
+pub(crate) use self::order::broken_order;
 pub use self::order::check_order;
 
 /// Opens the store that a URL names.

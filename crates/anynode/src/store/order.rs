@@ -7,7 +7,7 @@ use std::{collections::HashSet, time::Duration};
 
 use anynode_core::{
     Cause, Channel, Create, Device, Draft, Event, Handle, Kind, Live, Moment, NodeId, Note,
-    Payload, Replace, Revoke, SecretHash, Store, Touch, Verdict, Version,
+    Payload, Replace, Revoke, SecretHash, Store, Touch, UserId, Verdict, Version,
     store::{Error, ErrorKind, Result},
 };
 use tokio::time::{sleep, timeout};
@@ -16,6 +16,9 @@ use crate::{clock::boot_time, random};
 
 /// How often each promise is tried.
 const ROUNDS: usize = 16;
+
+/// How often before a near cache is used: what breaks the order does so at once.
+const ROUNDS_BEFORE: usize = 2;
 
 /// Sessions that are written at once in each round.
 const WIDTH: usize = 4;
@@ -31,16 +34,19 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// Tries the order of the store's channel, and says what was found.
 ///
-/// Writes 64 sessions of nobody that end within a minute, and registers a node that is forgotten
-/// within seconds: no session of anybody is read or changed. That the order held so often
-/// proves nothing, but servers and proxies that break it do so at once.
+/// Writes 64 sessions of nobody that end within a minute, ends all sessions of a user that nobody
+/// is (`anynode-doctor`), and registers a node that is forgotten within seconds: no session of
+/// anybody is read or changed. That the order held so often proves nothing, but servers and
+/// proxies that break it do so at once.
 ///
 /// A channel that is lost meanwhile breaks no promise, since that is told: the trial begins
 /// anew, for up to 5 s. Members of a cluster that was just made still find out who is a primary.
 pub async fn check_order(store: &dyn Store) -> Note {
     let until = boot_time() + PATIENCE;
+    let node = NodeId::new(format!("doctor-{:016x}", random::number()))
+        .expect("letters, digits and a hyphen");
     let outcome = loop {
-        let outcome = Trial::run(store).await;
+        let outcome = Trial::run(store, &node, ROUNDS).await;
         if outcome.is_ok() || boot_time() >= until {
             break outcome;
         }
@@ -56,6 +62,15 @@ pub async fn check_order(store: &dyn Store) -> Note {
         found,
         verdict,
     }
+}
+
+/// As [`check_order`], in brief and as this node: what the channel broke, if it broke anything.
+///
+/// # Errors
+/// When it could not be tried.
+pub(crate) async fn broken_order(store: &dyn Store, node: &NodeId) -> Result<Option<String>> {
+    let trial = Trial::run(store, node, ROUNDS_BEFORE).await?;
+    Ok((trial.late > 0).then(|| trial.judged().0))
 }
 
 const BROKEN: Verdict = Verdict::Unsafe {
@@ -95,16 +110,16 @@ enum Revocations {
 struct Told {
     changed: HashSet<Handle>,
     revoked: HashSet<Handle>,
+    /// All sessions of the user that nobody is.
+    nobody: bool,
     everything: bool,
 }
 
 impl Trial {
-    async fn run(store: &dyn Store) -> Result<Self> {
-        let node = NodeId::new(format!("doctor-{:016x}", random::number()))
-            .expect("letters, digits and a hyphen");
-        let mut channel = store.watch(&node).await?;
+    async fn run(store: &dyn Store, node: &NodeId, rounds: usize) -> Result<Self> {
+        let mut channel = store.watch(node).await?;
         let mut trial = Self::default();
-        for _ in 0..ROUNDS {
+        for _ in 0..rounds {
             trial.round(store, channel.as_mut()).await?;
         }
         Ok(trial)
@@ -136,6 +151,8 @@ impl Trial {
         let told = until_passed(channel).await?;
         if self.revocations == Revocations::Tried {
             self.count(&handles, &told.revoked, told.everything);
+            self.owed += 1;
+            self.late += usize::from(!told.nobody && !told.everything);
         }
         Ok(())
     }
@@ -190,7 +207,7 @@ async fn until_passed(channel: &mut dyn Channel) -> Result<Told> {
                 Event::Revoked(tombstone) => {
                     told.revoked.insert(tombstone.handle);
                 }
-                Event::User(..) => {}
+                Event::User(user, _) => told.nobody |= user == nobody(),
                 Event::Flush => told.everything = true,
                 Event::Passed(id, _) if id == barrier => return Ok(told),
                 Event::Passed(..) => {}
@@ -238,8 +255,12 @@ async fn replaced(store: &dyn Store, live: &Live) -> Result<()> {
 }
 
 async fn revoked(store: &dyn Store, handles: &[Handle]) -> Result<Revocations> {
-    for &handle in handles {
-        match store.revoke(&Revoke::session(handle, Cause::Admin)).await {
+    let sessions = handles
+        .iter()
+        .map(|&handle| Revoke::session(handle, Cause::Admin));
+    let all = sessions.chain([Revoke::user(nobody(), Cause::Admin)]);
+    for revoke in all {
+        match store.revoke(&revoke).await {
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::Indeterminate => {
                 return Ok(Revocations::NotAcknowledged);
@@ -248,6 +269,11 @@ async fn revoked(store: &dyn Store, handles: &[Handle]) -> Result<Revocations> {
         }
     }
     Ok(Revocations::Tried)
+}
+
+/// Whose sessions are ended for the trial: nobody logs in under this name.
+fn nobody() -> UserId {
+    UserId::new("anynode-doctor").expect("a name")
 }
 
 fn touch(handle: Handle) -> Touch {

@@ -35,7 +35,7 @@ impl Node {
     pub(crate) async fn on(store: &MemoryStore, options: NearCacheOptions) -> Self {
         let spy = Spy::new(store.clone());
         let wire = Wire::new(spy.clone());
-        let near = Arc::new(options.over(wire.clone()));
+        let near = Arc::new(options.with_trial(false).over(wire.clone()));
         near.caught_up(PATIENCE).await.unwrap();
         Self { near, wire, spy }
     }

@@ -52,6 +52,14 @@ pub(super) const NEAR_CACHE: &[Plant] = &[
         "all copies that were lost at once are asked for at once",
         &["no_more_loads_are_under_way_than_there_may_be"],
     ),
+    Plant {
+        package: "anynode-lab",
+        ..plant(
+            "near_order_untried",
+            "copies are used behind a proxy that breaks the order of the channel",
+            &["a_node_behind_a_proxy_that_breaks_the_order_uses_no_copy"],
+        )
+    },
     plant(
         "near_listens_for_ever",
         "a near cache that nobody has any more keeps its channel",
