@@ -39,7 +39,8 @@ pub use self::{
     store::{
         BarrierId, Channel, ChannelKind, ClockKind, Create, Deposed, Durability, Effect, Error,
         ErrorKind, Event, Facts, Found, Item, Listing, MemoryStore, NodeEntry, NodeId, Note, Page,
-        Replace, Revoke, Revoked, Snapshot, Store, Swept, Target, Tombstone, Verdict, Wanted,
+        Replace, Revoke, Revoked, Roll, RollId, Snapshot, Store, Swept, Target, Tombstone, Verdict,
+        Wanted,
     },
     time::{Clock, ManualClock, Timestamp},
 };

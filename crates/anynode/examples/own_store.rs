@@ -17,7 +17,7 @@ use anynode::{
     SystemClock,
     core::{
         Channel, Create, Draft, Facts, Found, Handle, Item, Listing, Live, MemoryStore, NodeEntry,
-        NodeId, Page, Replace, Revoke, Revoked, Store, Swept, Touch, UserId, Version, Wanted,
+        NodeId, Page, Replace, Revoke, Revoked, Roll, Store, Swept, Touch, UserId, Version, Wanted,
         store::Result,
     },
 };
@@ -91,6 +91,10 @@ impl<S: Store> Store for Counted<S> {
 
     async fn nodes(&self) -> Result<Vec<NodeEntry>> {
         self.count().nodes().await
+    }
+
+    async fn call_roll(&self) -> Result<Roll> {
+        self.count().call_roll().await
     }
 
     async fn inspect(&self) -> Result<Facts> {

@@ -6,8 +6,8 @@ use std::{collections::VecDeque, sync::Arc};
 use anynode::{
     core::{
         BarrierId, Channel, ChannelKind, Create, Draft, Event, Facts, Found, Handle, Item, Listing,
-        Live, MemoryStore, NodeEntry, NodeId, Page, Replace, Revoke, Revoked, Snapshot, Store,
-        Swept, Touch, UserId, Verdict, Version, Wanted, store::Result,
+        Live, MemoryStore, NodeEntry, NodeId, Page, Replace, Revoke, Revoked, Roll, RollId,
+        Snapshot, Store, Swept, Touch, UserId, Verdict, Version, Wanted, store::Result,
     },
     store::check_order,
 };
@@ -46,6 +46,10 @@ impl Channel for BrokenChannel {
     }
     async fn barrier(&mut self) -> Result<BarrierId> {
         self.channel.barrier().await
+    }
+
+    async fn answer(&mut self, roll: RollId) -> Result<()> {
+        self.channel.answer(roll).await
     }
     async fn ready(&mut self) -> Result<Option<Event>> {
         unreachable!("the trial waits for events")
@@ -115,6 +119,10 @@ impl Store for Broken {
     }
     async fn nodes(&self) -> Result<Vec<NodeEntry>> {
         self.0.nodes().await
+    }
+
+    async fn call_roll(&self) -> Result<Roll> {
+        self.0.call_roll().await
     }
     async fn inspect(&self) -> Result<Facts> {
         self.0.inspect().await

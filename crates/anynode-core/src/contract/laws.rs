@@ -173,6 +173,12 @@ macro_rules! laws_of_a_store {
                 a_barrier_is_a_heartbeat
                 a_registered_node_is_no_session
             }
+            l12_roll {
+                the_roll_is_called_where_nodes_hold_leases
+                a_call_is_heard_on_every_channel
+                a_later_call_has_a_greater_number
+                an_answer_is_told_to_every_node
+            }
             l12_snapshot {
                 the_snapshot_of_an_empty_store_is_empty
                 the_snapshot_has_every_live_revocation
@@ -250,6 +256,7 @@ mod tests {
             ("l10_errors", include_str!("l10_errors.rs")),
             ("l11_clock", include_str!("l11_clock.rs")),
             ("l12_nodes", include_str!("l12_nodes.rs")),
+            ("l12_roll", include_str!("l12_roll.rs")),
             ("l12_snapshot", include_str!("l12_snapshot.rs")),
             ("l12_watch", include_str!("l12_watch.rs")),
             ("l13_full", include_str!("l13_full.rs")),

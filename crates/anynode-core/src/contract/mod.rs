@@ -47,6 +47,7 @@ pub mod l09_bytes;
 pub mod l10_errors;
 pub mod l11_clock;
 pub mod l12_nodes;
+pub mod l12_roll;
 pub mod l12_snapshot;
 pub mod l12_watch;
 pub mod l13_full;

@@ -149,6 +149,8 @@ impl Feed {
                 self.publish(memory, horizon, now);
                 (Act::Nothing, Ok(()))
             }
+            // It says nothing of any copy. `Owed` knows what to do about it.
+            Event::Roll(_) => (Act::Nothing, Ok(())),
         }
     }
 

@@ -360,7 +360,7 @@ impl Assertion {
         match event {
             Event::Revoked(tombstone) => Some(Self::Session(*tombstone)),
             Event::User(user, entry) => Some(Self::User(user.clone(), *entry)),
-            Event::Changed(_) | Event::Flush | Event::Passed(..) => None,
+            Event::Changed(_) | Event::Flush | Event::Passed(..) | Event::Roll(_) => None,
         }
     }
 }

@@ -49,6 +49,17 @@ pub trait Channel: fmt::Debug + Send {
     /// # Errors
     /// `Unavailable` when the store does not take the heartbeat.
     async fn barrier(&mut self) -> Result<BarrierId>;
+
+    /// Tells who called the roll that this node has passed a barrier which began after it heard
+    /// of that call: [`NodeEntry::answered`] says so soon, on every node. An answer to an earlier
+    /// call changes nothing.
+    ///
+    /// It is told only on the connection on which the call was heard, so that no other server
+    /// takes it for an answer to a call of its own. Nothing depends on it but a receipt.
+    ///
+    /// # Errors
+    /// `Unavailable` when the channel is lost.
+    async fn answer(&mut self, roll: RollId) -> Result<()>;
 }
 
 /// How a node may trust its copies.
@@ -74,11 +85,28 @@ pub enum Event {
     /// Everything acknowledged before this barrier began has been delivered. With the store's
     /// clock, so that a node can compare the rate of its own.
     Passed(BarrierId, Timestamp),
+    /// The roll was called: somebody waits for every registered node to pass a barrier that
+    /// begins after this was heard, and to say so by [`Channel::answer`].
+    Roll(RollId),
 }
 
 /// The number of a barrier, increasing on one channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BarrierId(pub u64);
+
+/// The number of a call of the roll: greater than that of every call before it, on the whole
+/// store, also after a fail-over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RollId(pub u64);
+
+/// What came of calling the roll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Roll {
+    /// The nodes are asked, under this number.
+    Called(RollId),
+    /// Nobody is asked: copies are validated at every read, so that there is nothing to confirm.
+    Validated,
+}
 
 /// What is left of a revoked session until its absolute deadline: at most 64 bytes, so that
 /// dead stays dead at little cost.
@@ -115,6 +143,8 @@ pub struct NodeEntry {
     pub node: NodeId,
     /// The store's clock at its last heartbeat.
     pub heartbeat_at: Timestamp,
+    /// The last call of the roll that it answered, if it ever did.
+    pub answered: Option<RollId>,
 }
 
 /// The text cannot name a node.

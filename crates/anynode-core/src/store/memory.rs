@@ -8,8 +8,8 @@ use crate::{
     session::{Draft, Handle, Live, Touch, UserEntry, UserId, Version},
     store::{
         Channel, ClockKind, Create, Deposed, Durability, Effect, Event, Facts, Found, Item,
-        Listing, NodeEntry, NodeId, Note, Page, Replace, Result, Revoke, Revoked, Store, Swept,
-        Target, Verdict, Wanted,
+        Listing, NodeEntry, NodeId, Note, Page, Replace, Result, Revoke, Revoked, Roll, Store,
+        Swept, Target, Verdict, Wanted,
         memory::{
             shelf::{Shelf, Slot},
             watch::{MemoryChannel, Watchers},
@@ -203,6 +203,10 @@ impl Store for MemoryStore {
 
     async fn nodes(&self) -> Result<Vec<NodeEntry>> {
         Ok(self.watchers.nodes())
+    }
+
+    async fn call_roll(&self) -> Result<Roll> {
+        Ok(Roll::Called(self.watchers.call_roll()))
     }
 
     async fn inspect(&self) -> Result<Facts> {

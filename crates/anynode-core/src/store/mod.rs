@@ -19,8 +19,8 @@ use async_trait::async_trait;
 pub use self::{
     authority::{Authority, Belief},
     channel::{
-        BarrierId, Channel, ChannelKind, Event, InvalidNodeId, NodeEntry, NodeId, Snapshot,
-        Tombstone,
+        BarrierId, Channel, ChannelKind, Event, InvalidNodeId, NodeEntry, NodeId, Roll, RollId,
+        Snapshot, Tombstone,
     },
     error::{Error, ErrorKind, Result},
     facts::{ClockKind, Deposed, Durability, Facts, Note, Verdict},
@@ -132,6 +132,16 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// `Unavailable`.
     async fn nodes(&self) -> Result<Vec<NodeEntry>>;
+
+    /// Asks every registered node to pass a barrier and to say so: each hears [`Event::Roll`] on
+    /// its channel, as it hears of a write (L12). Goes through on a full store (L13).
+    ///
+    /// Whoever revoked calls it after the acknowledgement, then reads in [`Store::nodes`] who
+    /// answered.
+    ///
+    /// # Errors
+    /// `Unavailable`, or `Indeterminate` when it may have happened; calling again is harmless.
+    async fn call_roll(&self) -> Result<Roll>;
 
     /// What the store is and what it can promise.
     ///

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anynode::store::{open, postgres::PostgresStore};
 use anynode_core::{
-    Cause, Create, Draft, ErrorKind, NodeId, Payload, Revoke, Store, Verdict, expiry::Touch,
-    store::Error,
+    Cause, Create, Draft, ErrorKind, Event, NodeId, Payload, Revoke, Roll, Store, Verdict,
+    expiry::Touch, store::Error,
 };
 use anynode_lab::server::Setup;
 use tokio::time::sleep;
@@ -93,6 +93,14 @@ async fn a_full_disk_refuses_sessions_and_still_revokes_and_registers() {
     assert_eq!(store.load(&other).await.unwrap(), None);
     let told = until_passed(channel.as_mut()).await;
     assert!(told.len() > 800, "{}", told.len());
+    let Roll::Called(roll) = store.call_roll().await.unwrap() else {
+        panic!("nodes hold leases");
+    };
+    let told = until_passed(channel.as_mut()).await;
+    assert!(told.contains(&Event::Roll(roll)), "{told:?}");
+    channel.answer(roll).await.unwrap();
+    let answered = scene.sql("SELECT max(answered) FROM {s}.node").await;
+    assert_eq!(answered, roll.0.to_string());
     for number in 0..100 {
         let node = NodeId::new(format!("node-{number}")).unwrap();
         let mut channel = store.watch(&node).await.unwrap();

@@ -1,6 +1,6 @@
 //! What is opened and what is refused, and that no message tells a secret.
 
-use anynode_core::{Deposed, ErrorKind, Verdict};
+use anynode_core::{Deposed, ErrorKind, Roll, Verdict};
 use anynode_lab::server::{Kind, Server};
 
 use super::*;
@@ -84,7 +84,17 @@ async fn the_documented_rights_are_enough_and_fewer_are_a_configuration_error() 
         .unwrap();
     channel.snapshot().await.unwrap();
     channel.barrier().await.unwrap();
-    store.nodes().await.unwrap();
+    let Roll::Called(roll) = store.call_roll().await.unwrap() else {
+        panic!("nodes hold leases");
+    };
+    let mut is_told = false;
+    for _ in 0..100 {
+        channel.answer(roll).await.unwrap();
+        channel.barrier().await.unwrap();
+        let nodes = store.nodes().await.unwrap();
+        is_told |= nodes.iter().any(|entry| entry.answered == Some(roll));
+    }
+    assert!(is_told, "no answer was taken");
     revoked(&*store, live.record.handle).await;
     store
         .revoke(&Revoke::user(ada, Cause::Admin))

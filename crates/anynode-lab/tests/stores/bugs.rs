@@ -10,7 +10,8 @@ use anynode_core::contract::World;
 use anynode_core::store::{Channel, Swept, Target};
 use anynode_core::store::{Create, Facts, Item, Listing, Page, Replace, Result, Revoke, Revoked};
 use anynode_core::{
-    Draft, Found, Handle, Live, NodeEntry, NodeId, Store, Touch, UserId, Version, Wanted,
+    Draft, Found, Handle, Live, NodeEntry, NodeId, Roll, RollId, Store, Touch, UserId, Version,
+    Wanted,
 };
 use async_trait::async_trait;
 
@@ -55,6 +56,10 @@ pub(crate) enum Bug {
     BeginsEmpty,
     /// Nodes are not registered.
     KnowsNoNode,
+    /// No node hears that the roll was called.
+    TellsNoCall,
+    /// All calls of the roll have one number, so that an old answer passes for a new one.
+    NumbersCallsAlike,
 }
 
 /// A store with a bug in front of it.
@@ -208,6 +213,13 @@ impl Store for Buggy {
         self.store.nodes().await
     }
 
+    async fn call_roll(&self) -> Result<Roll> {
+        match (self.bug, self.store.call_roll().await?) {
+            (Bug::NumbersCallsAlike, Roll::Called(_)) => Ok(Roll::Called(RollId(7))),
+            (_, roll) => Ok(roll),
+        }
+    }
+
     async fn inspect(&self) -> Result<Facts> {
         self.store.inspect().await
     }
@@ -259,6 +271,8 @@ macro_rules! all_bugs_on {
             tells_no_revocation_is_caught: TellsNoRevocation by l12_watch::a_revocation_comes_before_the_barrier
             begins_empty_is_caught: BeginsEmpty by l12_snapshot::the_snapshot_has_every_live_revocation
             knows_no_node_is_caught: KnowsNoNode by l12_nodes::a_watching_node_is_registered
+            tells_no_call_is_caught: TellsNoCall by l12_roll::a_call_is_heard_on_every_channel
+            numbers_calls_alike_is_caught: NumbersCallsAlike by l12_roll::a_later_call_has_a_greater_number
         }
     };
 }

@@ -32,7 +32,7 @@ use std::{
 
 use anynode_core::{
     Channel, Create, Draft, Facts, Found, Handle, Item, Listing, Live, NodeEntry, NodeId, Page,
-    Replace, Revoke, Revoked, Store, Swept, Touch, UserId, Version, Wanted, near::Condition,
+    Replace, Revoke, Revoked, Roll, Store, Swept, Touch, UserId, Version, Wanted, near::Condition,
     store::Result,
 };
 use async_trait::async_trait;
@@ -203,6 +203,10 @@ impl Store for NearCache {
 
     async fn nodes(&self) -> Result<Vec<NodeEntry>> {
         self.inner.store.nodes().await
+    }
+
+    async fn call_roll(&self) -> Result<Roll> {
+        self.inner.store.call_roll().await
     }
 
     async fn inspect(&self) -> Result<Facts> {

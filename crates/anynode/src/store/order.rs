@@ -208,6 +208,7 @@ async fn until_passed(channel: &mut dyn Channel) -> Result<Told> {
                     told.revoked.insert(tombstone.handle);
                 }
                 Event::User(user, _) => told.nobody |= user == nobody(),
+                Event::Roll(_) => {}
                 Event::Flush => told.everything = true,
                 Event::Passed(id, _) if id == barrier => return Ok(told),
                 Event::Passed(..) => {}

@@ -10,8 +10,8 @@ use std::{
 
 use anynode::core::{
     BarrierId, Channel, ChannelKind, Create, Draft, Error, ErrorKind, Event, Facts, Found, Handle,
-    Item, Listing, Live, NodeEntry, NodeId, Page, Replace, Revoke, Revoked, Snapshot, Store, Swept,
-    Touch, UserId, Version, Wanted, store::Result,
+    Item, Listing, Live, NodeEntry, NodeId, Page, Replace, Revoke, Revoked, Roll, RollId, Snapshot,
+    Store, Swept, Touch, UserId, Version, Wanted, store::Result,
 };
 use async_trait::async_trait;
 use tokio::sync::Notify;
@@ -130,6 +130,11 @@ impl Channel for WireChannel {
             }
         }
     }
+
+    async fn answer(&mut self, roll: RollId) -> Result<()> {
+        self.state.let_through().await?;
+        self.channel.answer(roll).await
+    }
 }
 
 impl Drop for WireChannel {
@@ -193,6 +198,10 @@ impl Store for Wire {
 
     async fn nodes(&self) -> Result<Vec<NodeEntry>> {
         self.store.nodes().await
+    }
+
+    async fn call_roll(&self) -> Result<Roll> {
+        self.store.call_roll().await
     }
 
     async fn inspect(&self) -> Result<Facts> {

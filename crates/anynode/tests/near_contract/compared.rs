@@ -10,7 +10,7 @@ use anynode::{
     NearCache, NearCacheOptions,
     core::{
         Channel, Create, Draft, Facts, Found, Freshness, Handle, Item, Listing, Live, NodeEntry,
-        NodeId, Page, Replace, Revoke, Revoked, Store, Swept, Touch, UserId, Version, Wanted,
+        NodeId, Page, Replace, Revoke, Revoked, Roll, Store, Swept, Touch, UserId, Version, Wanted,
         store::Result,
     },
 };
@@ -136,6 +136,10 @@ impl Store for Compared {
         let mut nodes = self.near.nodes().await?;
         nodes.retain(|entry| !entry.node.as_str().starts_with("near-"));
         Ok(nodes)
+    }
+
+    async fn call_roll(&self) -> Result<Roll> {
+        self.near.call_roll().await
     }
 
     async fn inspect(&self) -> Result<Facts> {

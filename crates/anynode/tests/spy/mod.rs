@@ -11,7 +11,7 @@ use std::{
 use anynode::core::{
     Create, Draft, Error, ErrorKind, Found, Handle, Listing, Live, Page, Payload, Replace, Revoke,
     Revoked, Store, Swept, Touch, UserId, Version, Wanted, WriteId,
-    store::{Channel, Facts, Item, NodeEntry, NodeId, Result},
+    store::{Channel, Facts, Item, NodeEntry, NodeId, Result, Roll},
 };
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
@@ -28,6 +28,7 @@ pub(crate) enum Verb {
     Scan,
     Watch,
     Nodes,
+    CallRoll,
     Inspect,
     Sweep,
 }
@@ -300,6 +301,10 @@ impl Store for Spy {
 
     async fn nodes(&self) -> Result<Vec<NodeEntry>> {
         self.call(Verb::Nodes, self.store.nodes()).await
+    }
+
+    async fn call_roll(&self) -> Result<Roll> {
+        self.call(Verb::CallRoll, self.store.call_roll()).await
     }
 
     async fn inspect(&self) -> Result<Facts> {

@@ -5,8 +5,8 @@ use anynode::{
     adapter::StoreAdapter,
     core::{
         Channel, Create, Draft, Error, ErrorKind, Facts, Found, Handle, Item, Listing, Live,
-        NodeEntry, NodeId, Page, Replace, Revoke, Revoked, SessionId, Store, Swept, Touch, UserId,
-        Version, Wanted, store::Result,
+        NodeEntry, NodeId, Page, Replace, Revoke, Revoked, Roll, SessionId, Store, Swept, Touch,
+        UserId, Version, Wanted, store::Result,
     },
 };
 use http::StatusCode;
@@ -73,6 +73,10 @@ impl Store for Down {
 
     async fn nodes(&self) -> Result<Vec<NodeEntry>> {
         down("nodes")
+    }
+
+    async fn call_roll(&self) -> Result<Roll> {
+        down("call_roll")
     }
 
     async fn inspect(&self) -> Result<Facts> {

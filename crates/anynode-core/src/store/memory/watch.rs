@@ -13,7 +13,7 @@ use async_trait::async_trait;
 
 use crate::{
     store::{
-        BarrierId, Channel, ChannelKind, Event, NodeEntry, NodeId, Result, Snapshot,
+        BarrierId, Channel, ChannelKind, Event, NodeEntry, NodeId, Result, RollId, Snapshot,
         memory::shelf::Shelf,
     },
     time::{Clock, Timestamp},
@@ -28,8 +28,16 @@ pub(super) struct Watchers {
 #[derive(Default)]
 struct State {
     queues: HashMap<u64, Queue>,
-    nodes: HashMap<NodeId, Timestamp>,
+    nodes: HashMap<NodeId, Node>,
     opened: u64,
+    rolls: u64,
+}
+
+/// A node that has registered.
+#[derive(Clone, Copy)]
+struct Node {
+    heartbeat_at: Timestamp,
+    answered: Option<RollId>,
 }
 
 #[derive(Default)]
@@ -67,21 +75,29 @@ impl Watchers {
     /// Hands an event to everyone who watches. Called while the write's lock is held, so that
     /// events have the order of the writes.
     pub(super) fn tell(&self, event: &Event) {
+        self.state().tell(event);
+    }
+
+    /// Asks everyone who watches for an answer.
+    pub(super) fn call_roll(&self) -> RollId {
         let mut state = self.state();
-        for queue in state.queues.values_mut() {
-            queue.push(event.clone());
-        }
+        state.rolls += 1;
+        let roll = RollId(state.rolls);
+        state.tell(&Event::Roll(roll));
+        roll
     }
 
     pub(super) fn nodes(&self) -> Vec<NodeEntry> {
         let now = self.clock.now();
         let mut state = self.state();
-        state.nodes.retain(|_, at| now.since(*at) < SILENCE_MAX);
+        let lives = |node: &Node| now.since(node.heartbeat_at) < SILENCE_MAX;
+        state.nodes.retain(|_, node| lives(node));
         let nodes = state.nodes.iter();
         nodes
-            .map(|(node, at)| NodeEntry {
-                node: node.clone(),
-                heartbeat_at: *at,
+            .map(|(id, node)| NodeEntry {
+                node: id.clone(),
+                heartbeat_at: node.heartbeat_at,
+                answered: node.answered,
             })
             .collect()
     }
@@ -94,6 +110,24 @@ impl Watchers {
 impl fmt::Debug for Watchers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Watchers({})", self.state().queues.len())
+    }
+}
+
+// === impl State ===
+
+impl State {
+    fn tell(&mut self, event: &Event) {
+        for queue in self.queues.values_mut() {
+            queue.push(event.clone());
+        }
+    }
+
+    fn heartbeat(&mut self, node: &NodeId, now: Timestamp) {
+        let fresh = Node {
+            heartbeat_at: now,
+            answered: None,
+        };
+        self.nodes.entry(node.clone()).or_insert(fresh).heartbeat_at = now;
     }
 }
 
@@ -124,7 +158,7 @@ impl MemoryChannel {
         state.opened += 1;
         let queue = state.opened;
         state.queues.insert(queue, Queue::default());
-        state.nodes.insert(node.clone(), now);
+        state.heartbeat(&node, now);
         drop(state);
         Self {
             watchers,
@@ -171,7 +205,7 @@ impl Channel for MemoryChannel {
         self.barriers += 1;
         let (id, now) = (BarrierId(self.barriers), self.watchers.clock.now());
         let mut state = self.watchers.state();
-        state.nodes.insert(self.node.clone(), now);
+        state.heartbeat(&self.node, now);
         let queue = state.queues.entry(self.queue).or_default();
         if crate::planted("barrier_overtakes_event") {
             queue.events.push_front(Event::Passed(id, now));
@@ -179,6 +213,14 @@ impl Channel for MemoryChannel {
         }
         queue.push(Event::Passed(id, now));
         Ok(id)
+    }
+
+    async fn answer(&mut self, roll: RollId) -> Result<()> {
+        let mut state = self.watchers.state();
+        if let Some(node) = state.nodes.get_mut(&self.node) {
+            node.answered = node.answered.max(Some(roll));
+        }
+        Ok(())
     }
 }
 

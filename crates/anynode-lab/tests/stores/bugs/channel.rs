@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use anynode_core::Timestamp;
-use anynode_core::store::{BarrierId, Channel, ChannelKind, Event, Result, Snapshot};
+use anynode_core::store::{BarrierId, Channel, ChannelKind, Event, Result, RollId, Snapshot};
 use async_trait::async_trait;
 
 use super::Bug;
@@ -38,7 +38,8 @@ impl Channel for Deaf {
         loop {
             match (self.bug, self.channel.next().await?) {
                 (Bug::PassesAtOnce, Event::Passed(..)) => {}
-                (Bug::TellsNoRevocation, Event::Revoked(_)) => {}
+                (Bug::TellsNoRevocation, Event::Revoked(_))
+                | (Bug::TellsNoCall, Event::Roll(_)) => {}
                 (_, event) => return Ok(event),
             }
         }
@@ -54,5 +55,9 @@ impl Channel for Deaf {
             self.passed.push_back(id);
         }
         Ok(id)
+    }
+
+    async fn answer(&mut self, roll: RollId) -> Result<()> {
+        self.channel.answer(roll).await
     }
 }

@@ -15,6 +15,7 @@ pub(super) fn event(kind: i16, row: &Row, at: usize) -> Result<Event, Fault> {
             Ok(Event::User(row::user(row, at)?, entry))
         }
         4 => Ok(Event::Flush),
+        5 => Ok(Event::Roll(row::roll(row, at + 3, "epoch")?)),
         _ => Err(Fault::Corrupt("kind")),
     }
 }

@@ -4,7 +4,7 @@
 use std::{collections::VecDeque, fmt, pin::pin, sync::Arc, time::Duration};
 
 use anynode_core::{
-    BarrierId, Channel, ChannelKind, Event, NodeId, Snapshot, Timestamp,
+    BarrierId, Channel, ChannelKind, Event, NodeId, RollId, Snapshot, Timestamp,
     store::{Loss, Result},
 };
 use async_trait::async_trait;
@@ -128,6 +128,15 @@ impl PostgresChannel {
         let rows = self.ask(&link, &upkeep::POLL, &values).await?;
         self.take(&rows, asked)?;
         Ok(())
+    }
+
+    /// Tells which call of the roll this node answers, where it heard of it and nowhere else.
+    async fn tell(&mut self, roll: RollId) -> Result<(), Fault> {
+        let link = self.link.clone().filter(|link| link.is_open());
+        let link = link.ok_or(Fault::Busy)?;
+        let (node, number) = (self.node.clone(), roll.0.cast_signed());
+        let values: [Value<'_>; 2] = [&node.as_str(), &number];
+        self.ask(&link, &upkeep::ANSWER, &values).await.map(drop)
     }
 
     /// The connection; another one if it ended, which goes on from the last sure cursor.
@@ -306,6 +315,10 @@ impl Channel for PostgresChannel {
         let id = BarrierId(self.barriers);
         self.ready.push_back(Event::Passed(id, at));
         Ok(id)
+    }
+
+    async fn answer(&mut self, roll: RollId) -> Result<()> {
+        told("watch", Act::Read, self.tell(roll).await)
     }
 }
 

@@ -35,7 +35,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use anynode_core::{
     Channel, Create, Draft, Facts, Found, Handle, Item, Listing, Live, NodeEntry, NodeId, Page,
-    Replace, Revoke, Revoked, Store, Swept, Touch, UserId, Version, Wanted, store::Result,
+    Replace, Revoke, Revoked, Roll, Store, Swept, Touch, UserId, Version, Wanted, store::Result,
 };
 use async_trait::async_trait;
 use tokio_postgres::Row;
@@ -341,6 +341,11 @@ impl Store for PostgresStore {
 
     async fn nodes(&self) -> Result<Vec<NodeEntry>> {
         told("nodes", Act::Read, read::nodes(&self.inner).await)
+    }
+
+    async fn call_roll(&self) -> Result<Roll> {
+        let answer = write::call_roll(&self.inner).await;
+        told("call_roll", Act::Write, answer.map(Roll::Called))
     }
 
     async fn inspect(&self) -> Result<Facts> {

@@ -84,6 +84,7 @@ pub(super) async fn nodes(inner: &Inner) -> Result<Vec<NodeEntry>, Fault> {
         nodes.push(NodeEntry {
             node: node.map_err(|_| Fault::Corrupt("node"))?,
             heartbeat_at: row::time(row, 1, "heartbeat_at")?,
+            answered: Some(row::roll(row, 2, "answered")?).filter(|roll| roll.0 > 0),
         });
     }
     Ok(nodes)

@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 
 use anynode_core::{
     Binding, Cause, Device, Draft, Epoch, Handle, Item, Kind, Moment, Payload, Previous, Record,
-    SecretHash, Spared, Timestamp, Tombstone, UserEntry, UserId, Version, WriteId, store::Kept,
+    RollId, SecretHash, Spared, Timestamp, Tombstone, UserEntry, UserId, Version, WriteId,
+    store::Kept,
 };
 use tokio_postgres::{Row, types::FromSql};
 
@@ -156,6 +157,11 @@ pub(super) fn entry(row: &Row, at: usize) -> Result<Option<UserEntry>, Fault> {
     };
     let epoch = epoch_of(epoch);
     Ok(Some(UserEntry { epoch, spared }))
+}
+
+/// The number of a call of the roll.
+pub(super) fn roll(row: &Row, at: usize, column: &'static str) -> Result<RollId, Fault> {
+    Ok(RollId(value::<i64>(row, at, column)?.cast_unsigned()))
 }
 
 /// The point in time in a column.

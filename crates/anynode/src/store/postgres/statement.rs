@@ -53,7 +53,7 @@ pub(super) struct Statement {
 }
 
 /// All statements.
-pub(super) static ALL: [&Statement; 23] = [
+pub(super) static ALL: [&Statement; 25] = [
     &LOAD,
     &CREATE,
     &REPLACE,
@@ -64,6 +64,8 @@ pub(super) static ALL: [&Statement; 23] = [
     &LIST,
     &SCAN,
     &upkeep::NODES,
+    &upkeep::CALL_ROLL,
+    &upkeep::ANSWER,
     &upkeep::SNAPSHOT,
     &upkeep::POLL,
     &upkeep::HEARTBEAT,

@@ -97,10 +97,34 @@ pub(super) static NODES: Statement = Statement {
     text: concat!(
         "WITH ",
         clock!(),
-        " SELECT n.node, n.heartbeat_at FROM c CROSS JOIN {s}.node n \
+        " SELECT n.node, n.heartbeat_at, n.answered FROM c CROSS JOIN {s}.node n \
          WHERE n.heartbeat_at > c.now - $1 ORDER BY n.node"
     ),
     types: &[Type::INT8],
+};
+
+/// Gives a call of the roll its number and tells every node: calls that overlap wait for each
+/// other, so that what is told later has a greater number.
+pub(super) static CALL_ROLL: Statement = Statement {
+    name: "call_roll",
+    text: concat!(
+        "WITH ",
+        clock!(),
+        ", r AS (INSERT INTO {s}.roll AS o (number) SELECT c.now * 1000 FROM c \
+         ON CONFLICT (one) DO UPDATE SET number = greatest(o.number + 1, excluded.number) \
+         RETURNING o.number), \
+         x AS (INSERT INTO {s}.change (kind, epoch) SELECT 5, r.number FROM r) \
+         SELECT r.number FROM r"
+    ),
+    types: &[],
+};
+
+/// Notes which call of the roll a node answers, without waiting for the disk.
+pub(super) static ANSWER: Statement = Statement {
+    name: "answer",
+    text: "WITH c AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)) \
+         UPDATE {s}.node n SET answered = greatest(n.answered, $2) FROM c WHERE n.node = $1",
+    types: &[Type::TEXT, Type::INT8],
 };
 
 /// Looks at the records that may have died, up to a limit: removes what expired, leaves a

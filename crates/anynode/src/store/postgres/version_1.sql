@@ -68,7 +68,8 @@ CREATE INDEX user_entry_unswept ON anynode.user_entry (user_id) WHERE unswept;
 
 CREATE TABLE anynode.node (
     node         text   NOT NULL PRIMARY KEY,
-    heartbeat_at bigint NOT NULL
+    heartbeat_at bigint NOT NULL,
+    answered     bigint NOT NULL DEFAULT 0 -- the last call of the roll that it answered
 ) WITH (fillfactor = 50, autovacuum_vacuum_threshold = 500);
 
 -- What nodes have to hear of. The order of seq is not the order of the commits, so nobody may
@@ -76,15 +77,23 @@ CREATE TABLE anynode.node (
 CREATE TABLE anynode.change (
     seq         bigint   NOT NULL GENERATED ALWAYS AS IDENTITY,
     xid         xid8     NOT NULL DEFAULT pg_current_xact_id(),
-    kind        smallint NOT NULL, -- 1 record, 2 tombstone, 3 user entry, 4 everything
+    -- 1 record, 2 tombstone, 3 user entry, 4 everything, 5 a call of the roll
+    kind        smallint NOT NULL,
     key         bytea,             -- the handle, or the user
     cause       smallint,
     until       bigint,
-    epoch       bigint,
+    epoch       bigint,            -- of a call of the roll, its number
     spared      bytea,
     spared_from bigint
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.05);
 CREATE INDEX change_by_xid ON anynode.change (xid);
+
+-- The number of the last call of the roll. It is no less than the clock, in microseconds, so
+-- that none comes twice where a fail-over lost the last one.
+CREATE TABLE anynode.roll (
+    one    boolean NOT NULL PRIMARY KEY DEFAULT true CHECK (one),
+    number bigint  NOT NULL
+);
 
 -- What was swept from the change table: what the snapshot of removed_until saw. Another
 -- snapshot is kept until it is old enough to be the next.

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use anynode_core::{
-    Create, Draft, Durability, Effect, Handle, Live, Replace, Revoke, Revoked, Target, Timestamp,
-    Touch, UserId, Version, expiry::ABSOLUTE_MAX, store::Disk,
+    Create, Draft, Durability, Effect, Handle, Live, Replace, Revoke, Revoked, RollId, Target,
+    Timestamp, Touch, UserId, Version, expiry::ABSOLUTE_MAX, store::Disk,
 };
 use tokio_postgres::Row;
 
@@ -15,7 +15,7 @@ use super::{
     link::Value,
     read,
     row::{self, Columns},
-    statement,
+    statement, upkeep,
 };
 
 /// How often a write is tried that met neither what it names nor anything newer: someone edits
@@ -95,6 +95,12 @@ pub(super) async fn revoke(inner: &Arc<Inner>, revoke: &Revoke) -> Result<Revoke
         Target::User(user) => outdate(inner, user, None).await,
         Target::UserExcept(user, spared) => outdate(inner, user, Some(spared)).await,
     }
+}
+
+/// Asks every node to answer (L12), on a full disk as well.
+pub(super) async fn call_roll(inner: &Arc<Inner>) -> Result<RollId, Fault> {
+    let row = inner.revocation(&upkeep::CALL_ROLL, &[]).await?;
+    row::roll(&row, 0, "number")
 }
 
 async fn outdate(

@@ -37,7 +37,7 @@ use std::{fmt, sync::Arc};
 
 use anynode_core::{
     Channel, Create, Draft, Facts, Found, Handle, Item, Listing, Live, NodeEntry, NodeId, Page,
-    Replace, Revoke, Revoked, Store, Swept, Touch, UserId, Version, Wanted, store::Result,
+    Replace, Revoke, Revoked, Roll, Store, Swept, Touch, UserId, Version, Wanted, store::Result,
 };
 use async_trait::async_trait;
 
@@ -85,7 +85,7 @@ impl RedisStore {
         +config|get +cluster|slots +cluster|nodes +asking +wait +client|tracking \
         +client|trackinginfo +function|load +fcall +eval +time +get +getrange +set +del +exists \
         +hget +hset +hdel +hgetall +hscan +pexpire +pexpireat +pexpiretime +zadd +zrem +zscore \
-        +zcount +zrange +zrangebyscore +zrangebylex +zremrangebylex +zremrangebyscore \
+        +zcount +zrange +zrangebyscore +zrangebylex +zremrangebylex \
         +zrandmember";
 
     /// Opens the store that a URL names.
@@ -208,6 +208,10 @@ impl Store for RedisStore {
 
     async fn nodes(&self) -> Result<Vec<NodeEntry>> {
         channel::nodes(&self.servers).await
+    }
+
+    async fn call_roll(&self) -> Result<Roll> {
+        channel::call_roll(&self.servers).await.map(Roll::Called)
     }
 
     async fn inspect(&self) -> Result<Facts> {

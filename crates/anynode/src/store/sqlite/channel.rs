@@ -4,7 +4,8 @@
 use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
 
 use anynode_core::{
-    BarrierId, Channel, ChannelKind, Event, Handle, NodeId, Snapshot, Timestamp, store::Result,
+    BarrierId, Channel, ChannelKind, Event, Handle, NodeId, RollId, Snapshot, Timestamp,
+    store::Result,
 };
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
@@ -184,6 +185,11 @@ impl Channel for SqliteChannel {
         let id = BarrierId(self.barriers);
         self.begun.push_back(Begun { id, newest, at });
         Ok(id)
+    }
+
+    /// The roll is never called here.
+    async fn answer(&mut self, _: RollId) -> Result<()> {
+        Ok(())
     }
 }
 

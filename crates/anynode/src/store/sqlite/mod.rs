@@ -25,7 +25,7 @@ use std::{fmt, path::Path, sync::Arc, thread, time::Duration};
 
 use anynode_core::{
     Channel, Clock, Create, Draft, Durability, Facts, Found, Handle, Item, Listing, Live,
-    NodeEntry, NodeId, Page, Replace, Revoke, Revoked, Store, Swept, Touch, UserId, Version,
+    NodeEntry, NodeId, Page, Replace, Revoke, Revoked, Roll, Store, Swept, Touch, UserId, Version,
     Wanted,
     store::{Error, ErrorKind, Result},
 };
@@ -202,6 +202,11 @@ impl Store for SqliteStore {
         let since = self.inner.clock.now().back(NODE_SILENCE_MAX);
         let readers = &self.inner.readers;
         readers.read("nodes", |db| read::nodes(db, since)).await
+    }
+
+    /// Every read asks the file first, so that nobody has anything to answer.
+    async fn call_roll(&self) -> Result<Roll> {
+        Ok(Roll::Validated)
     }
 
     async fn inspect(&self) -> Result<Facts> {

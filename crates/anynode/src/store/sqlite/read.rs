@@ -177,6 +177,7 @@ pub(super) fn nodes(db: &Connection, since: Timestamp) -> Result<Vec<NodeEntry>,
         nodes.push(NodeEntry {
             node: NodeId::new(row::text(row, 0, "node")?).map_err(|_| Fault::Corrupt("node"))?,
             heartbeat_at: row::time(row, 1, "heartbeat_at")?,
+            answered: None,
         });
     }
     Ok(nodes)

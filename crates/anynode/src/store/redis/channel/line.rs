@@ -170,7 +170,7 @@ return redis.call('TIME')";
 }
 
 /// A command that runs a script on one key.
-pub(super) fn eval(script: &str, key: &str) -> Cmd {
+fn eval(script: &str, key: &str) -> Cmd {
     cmd("EVAL").arg(script).arg(1).arg(key).take()
 }
 

@@ -15,12 +15,12 @@ mod snapshot;
 use std::{fmt, sync::Arc, time::Duration};
 
 use anynode_core::{
-    BarrierId, Channel, ChannelKind, Event, NodeId, Snapshot,
+    BarrierId, Channel, ChannelKind, Event, NodeId, RollId, Snapshot,
     store::{Error, ErrorKind, Result},
 };
 use async_trait::async_trait;
 
-pub(super) use self::registry::nodes;
+pub(super) use self::registry::{call_roll, nodes};
 use self::{
     hearing::{Hearing, Loss},
     line::Line,
@@ -63,7 +63,7 @@ impl RedisChannel {
     /// # Errors
     /// `Unavailable` or `Config`.
     pub(super) async fn open(servers: Arc<Servers>, node: &NodeId) -> Result<Self> {
-        let registration = Registration::new(&servers.keys, node);
+        let registration = Registration::new(&servers, node);
         Self::start(servers, node.as_str(), Some(registration)).await
     }
 
@@ -118,8 +118,9 @@ impl RedisChannel {
             primaries,
         };
         if let Some(registration) = &self.registration {
-            let line = following.registry(registration)?;
-            registration.tell(line, until).await?;
+            let line = following.registry(registration);
+            let line = line.ok_or(Fault::Refused(Refusal::ClusterDown))?;
+            registration.tell(&line, until).await?;
         }
         self.following = Some(following);
         Ok(())
@@ -182,6 +183,21 @@ impl Channel for RedisChannel {
         self.newest = barrier;
         Ok(barrier)
     }
+
+    /// Does not wait for the primary either: an answer that is lost is not given, and whoever
+    /// waits for it calls again.
+    async fn answer(&mut self, roll: RollId) -> Result<()> {
+        let following = self.following()?;
+        if let Some(registration) = self.registration.clone()
+            && let Some(line) = following.registry(&registration)
+        {
+            let until = self.servers.until();
+            tokio::spawn(async move {
+                let _ = registration.answer(&line, roll, until).await;
+            });
+        }
+        Ok(())
+    }
 }
 
 impl fmt::Debug for RedisChannel {
@@ -230,11 +246,10 @@ impl Following {
     }
 
     /// The line to the primary that has the registry of nodes.
-    fn registry(&self, registration: &Registration) -> Result<&Line, Fault> {
+    fn registry(&self, registration: &Registration) -> Option<Arc<Line>> {
         let slot = registration.slot();
         let line = self.lines.iter().find(|line| line.primary().serves(slot));
-        line.map(|line| &**line)
-            .ok_or(Fault::Refused(Refusal::ClusterDown))
+        line.cloned()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use anynode_core::{
-    BarrierId, Cause, Epoch, Event, Handle, Spared, Timestamp, Tombstone, UserEntry, UserId,
+    BarrierId, Cause, Epoch, Event, Handle, RollId, Spared, Timestamp, Tombstone, UserEntry, UserId,
 };
 
 /// The names that a channel hears of, by their prefixes.
@@ -53,6 +53,7 @@ fn event(name: &str) -> Option<Event> {
         "s" => rest.parse().ok().map(Event::Changed),
         "r" => tombstone(rest).map(Event::Revoked),
         "u" => user(rest).map(|(user, entry)| Event::User(user, entry)),
+        "q" => number(rest).map(|roll| Event::Roll(RollId(roll))),
         _ => None,
     }
 }
@@ -139,6 +140,13 @@ mod tests {
     }
 
     #[test]
+    fn the_name_of_a_call_of_the_roll_is_its_number() {
+        let told = read("an:k:q:{an:n}:1790000000000000");
+        let roll = RollId(1_790_000_000_000_000);
+        assert_eq!(told, Told::Event(Event::Roll(roll)));
+    }
+
+    #[test]
     fn the_name_of_an_own_heartbeat_is_the_canary_of_its_barrier() {
         let told = read("an:h:n1:0a0b0c0d:{fff}:17");
         assert_eq!(told, Told::Canary(BarrierId(17)));
@@ -156,6 +164,7 @@ mod tests {
             "an:k:r:{070}:AAAAAAAAAAAAAAAAAAAAAA:2:1:0",
             "an:k:u:{0ff}:9:-:0",
             "an:k:u:{0ff}:9:-:0:",
+            "an:k:q:{an:n}:x",
             "an:h:n1:0a0b0c0d:{fff}:x",
             "another",
         ] {
