@@ -28,7 +28,7 @@ pub mod store;
 mod time;
 
 pub use self::{
-    near::Freshness,
+    near::{Freshness, Receipt},
     planted::planted,
     session::{
         Admission, Binding, Budget, Cause, Data, Delta, Device, Draft, Due, Epoch, Handle, Kind,

@@ -10,7 +10,9 @@
 //! - [`Feed`]: what one channel tells, in the order in which it may be believed;
 //! - [`Horizon`]: what all shards of a node read of that, without a lock;
 //! - [`Shard`]: which copies get in, and for which [`Ask`] one may be used;
-//! - [`Flights`]: who may share the answer of a load.
+//! - [`Flights`]: who may share the answer of a load;
+//! - [`Owed`]: when a node has proved what whoever called the roll wants to know;
+//! - [`Confirmation`]: when everybody has, and what the [`Receipt`] may claim.
 
 mod ask;
 mod barrier;
@@ -21,10 +23,12 @@ mod flight;
 mod horizon;
 mod known;
 mod lease;
+mod owed;
 mod pace;
 mod packed;
 mod rate;
 mod reassert;
+mod receipt;
 mod shard;
 mod varint;
 
@@ -38,7 +42,9 @@ pub use self::{
     horizon::{Horizon, StoreShard, Token},
     known::Known,
     lease::Lease,
+    owed::Owed,
     pace::{beat_every, overdue_after, reconnect_pause},
     reassert::{Assertion, Full, Reassert},
+    receipt::{Attendance, Confirmation, Proof, Receipt, Step},
     shard::{Answer, Fill, Limits, Shard},
 };

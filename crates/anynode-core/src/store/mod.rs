@@ -137,7 +137,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// its channel, as it hears of a write (L12). Goes through on a full store (L13).
     ///
     /// Whoever revoked calls it after the acknowledgement, then reads in [`Store::nodes`] who
-    /// answered.
+    /// answered; [`Confirmation`](crate::near::Confirmation) says when that is enough.
     ///
     /// # Errors
     /// `Unavailable`, or `Indeterminate` when it may have happened; calling again is harmless.

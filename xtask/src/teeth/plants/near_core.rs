@@ -91,4 +91,19 @@ pub(super) const NEAR_CORE: &[Plant] = &[
             SIMULATION,
         ],
     ),
+    plant(
+        "roll_answered_by_any_barrier",
+        "a node confirms by a barrier that began before it was asked to",
+        &["a_call_is_answered_by_a_barrier_that_began_after_it_was_heard"],
+    ),
+    plant(
+        "receipt_takes_any_answer",
+        "an answer to an earlier call passes for one to this",
+        &["an_answer_to_an_earlier_call_confirms_nothing"],
+    ),
+    plant(
+        "receipt_bound_without_d",
+        "a receipt claims the bound while a deposed primary may still renew a lease",
+        &["the_bound_counts_how_long_a_deposed_primary_answers"],
+    ),
 ];
