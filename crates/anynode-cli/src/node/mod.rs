@@ -5,12 +5,13 @@ mod hello;
 mod telemetry;
 
 use std::future::IntoFuture;
+use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Error};
-use anynode::core::{MemoryStore, Store};
+use anynode::core::{MemoryStore, NodeId, Store};
 use anynode::{NearCache, SystemClock};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -83,8 +84,11 @@ async fn open_store(node: &args::Node) -> Result<Arc<dyn Store>, Error> {
         }
         (Strategy::Central, Some(url)) => store::open(url).await,
         (Strategy::NearCache, Some(url)) => {
-            let cache = NearCache::from_arc(store::open(url).await?);
-            Ok(Arc::new(cache))
+            let mut options = NearCache::options();
+            if let Some(id) = registered(&node.name) {
+                options = options.with_node(id);
+            }
+            Ok(Arc::new(options.over_arc(store::open(url).await?)))
         }
         (Strategy::Central | Strategy::NearCache, None) => Err(Misuse(
             "--store has to name the session store, such as sqlite:sessions.db; or keep sessions \
@@ -101,6 +105,13 @@ async fn open_store(node: &args::Node) -> Result<Arc<dyn Store>, Error> {
         )
         .into()),
     }
+}
+
+/// The name by which receipts tell the node from others, and from another that had its name before
+/// it; none where its name cannot be part of one.
+fn registered(name: &str) -> Option<NodeId> {
+    let random = RandomState::new().hash_one(name);
+    NodeId::new(format!("{name}.{random:016x}")).ok()
 }
 
 fn memory() -> Arc<dyn Store> {

@@ -32,6 +32,11 @@ pub(super) fn not_remembered() {
     counter!("anynode_near_revocations_not_remembered_total").increment(1);
 }
 
+/// A call of the roll was answered.
+pub(super) fn answered() {
+    counter!("anynode_near_rolls_answered_total").increment(1);
+}
+
 /// What changes with every request is published at every heartbeat.
 pub(super) fn publish(inner: &Inner) {
     let Some(copies) = inner.copies() else { return };

@@ -4,7 +4,7 @@ use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use anynode_core::{
     Channel, ChannelKind, Event,
-    near::{Condition, beat_every, overdue_after, reconnect_pause},
+    near::{Condition, Owed, beat_every, overdue_after, reconnect_pause},
     store::{Error, ErrorKind, Result},
 };
 use tokio::{sync::Notify, time::timeout};
@@ -21,6 +21,8 @@ struct Listener {
     stage: Stage,
     /// When the next barrier is due.
     next_beat: Duration,
+    /// What is to be proved to those who called the roll.
+    owed: Owed,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +92,7 @@ impl Inner {
             channel,
             stage: Stage::Unread,
             next_beat: Duration::ZERO,
+            owed: Owed::default(),
         };
         loop {
             let Err(error) = listener.step(self, copies).await else {
@@ -111,6 +114,7 @@ impl Inner {
                 Stage::Unread => return error,
                 Stage::Following | Stage::Lost => Stage::Lost,
             };
+            listener.owed.lost();
             self.rest(failures).await;
         }
     }
@@ -190,7 +194,7 @@ impl Listener {
             }
             Stage::Following => {
                 let now = inner.now();
-                if self.next_beat <= now {
+                if self.next_beat <= now || self.owed.is_due() {
                     return self.beat(inner, copies).await;
                 }
                 let limit = overdue_after(inner.options.term);
@@ -199,7 +203,7 @@ impl Listener {
                 }
                 let left = (self.next_beat - now).min(beat_every(copies.kind, inner.options.term));
                 match next_or_nudge(self.channel.as_mut(), &inner.nudge, left).await {
-                    Heard::Event(event) => self.hear(&event?, inner, copies),
+                    Heard::Event(event) => self.hear(&event?, inner, copies).await,
                     Heard::Nudged | Heard::Nothing => self.beat(inner, copies).await?,
                 }
                 Ok(())
@@ -216,7 +220,7 @@ impl Listener {
             Err(error) if error.is_refusal() => Err(error),
             Err(_) => match timeout(REOPEN_MAX, self.channel.next()).await {
                 Ok(Ok(event)) => {
-                    self.hear(&event, inner, copies);
+                    self.hear(&event, inner, copies).await;
                     Ok(())
                 }
                 Ok(Err(error)) => Err(error),
@@ -229,9 +233,24 @@ impl Listener {
         resumed
     }
 
-    fn hear(&mut self, event: &Event, inner: &Inner, copies: &Copies) {
+    async fn hear(&mut self, event: &Event, inner: &Inner, copies: &Copies) {
         if inner.hear(copies, event) == Next::ReadSnapshot {
             self.stage = Stage::Unread;
+            self.owed.lost();
+        }
+        match event {
+            Event::Roll(roll) if anynode_core::planted("near_answers_when_it_hears") => {
+                let _ = self.channel.answer(*roll).await;
+            }
+            Event::Roll(roll) => self.owed.heard(*roll),
+            Event::Passed(barrier, _) => {
+                if let Some(roll) = self.owed.passed(*barrier) {
+                    // One that is not told is not confirmed; if the channel is lost, it says so.
+                    let _ = self.channel.answer(roll).await;
+                    figures::answered();
+                }
+            }
+            _ => {}
         }
     }
 
@@ -241,6 +260,7 @@ impl Listener {
         self.next_beat = sent + beat_every(copies.kind, inner.options.term);
         let barrier = self.channel.barrier().await?;
         inner.feed().began(barrier, sent);
+        self.owed.began(barrier);
         figures::publish(inner);
         Ok(())
     }

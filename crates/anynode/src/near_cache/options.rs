@@ -96,6 +96,10 @@ impl NearCacheOptions {
 
     /// How long a lease is for, and so for how long a node that is cut off may go on. Three
     /// heartbeats are sent within it. Default: 1 second; at least 10 ms.
+    ///
+    /// Who asks for receipts has to know of a longer one
+    /// ([`AdminSessions::with_lease`](crate::AdminSessions::with_lease)), and counts on no more than
+    /// 3 seconds: a node that was silent for so long is no longer registered.
     #[must_use]
     pub fn with_lease(mut self, term: Duration) -> Self {
         self.term = term.max(Duration::from_millis(10));
