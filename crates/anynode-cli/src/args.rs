@@ -13,7 +13,8 @@ use self::doctor::DOCTOR_HELP;
 pub(crate) use self::doctor::Doctor;
 pub(crate) use self::gateway::{Config, ConfigCheck, Gateway, Until};
 pub(crate) use self::sessions::{
-    ID_CHARS, List, Place, Revoke, RevokeUser, Sessions, Show, Users, handles_last, without_secrets,
+    ID_CHARS, List, Place, Revoke, RevokeUser, Sessions, Show, Users, Waiting, handles_last,
+    without_secrets,
 };
 
 /// The session tier of a horizontally scaled web application: any node can serve any request.

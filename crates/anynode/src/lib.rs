@@ -33,7 +33,7 @@
 //! | `tower-sessions-014`, `tower-sessions-015` | no | adapters for applications on tower-sessions and axum-login |
 
 pub use anynode_core as core;
-pub use anynode_core::Freshness;
+pub use anynode_core::{Freshness, Receipt};
 
 #[cfg(any(feature = "tower-sessions-014", feature = "tower-sessions-015"))]
 pub mod adapter;
@@ -41,6 +41,7 @@ mod clock;
 pub mod codec;
 mod companion;
 mod config;
+mod confirm;
 mod cookie;
 #[cfg(feature = "encryption")]
 pub mod crypt;

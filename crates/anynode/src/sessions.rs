@@ -3,11 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use anynode_core::{
-    Cause, Device, Effect, Handle, Listing, Live, Page, Revoke, Revoked, Store, Target, Timestamp,
-    UserId,
+    Cause, Device, Effect, Handle, Listing, Live, Page, Receipt, Revoke, Revoked, Store, Target,
+    Timestamp, UserId, near::Horizon,
 };
 
 use crate::{
+    confirm::confirm,
     error::SessionError,
     session::Session,
     timely::{Tally, Timely},
@@ -32,6 +33,7 @@ pub struct Sessions {
     session: Session,
     user: UserId,
     current: Handle,
+    lease: Duration,
 }
 
 /// One session in a list. It holds nothing that opens the session.
@@ -67,6 +69,7 @@ pub struct SessionInfo {
 #[derive(Clone, Debug)]
 pub struct AdminSessions {
     store: Timely,
+    lease: Duration,
 }
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -79,7 +82,16 @@ impl Sessions {
             session,
             user,
             current,
+            lease: Horizon::TERM,
         }
+    }
+
+    /// The longest lease that a node of the fleet may hold, which is waited for where nodes do
+    /// not confirm. Default: that of a near cache, 1 second.
+    #[must_use]
+    pub fn with_lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
     }
 
     /// A page of the user's live sessions, and where the next page starts.
@@ -135,6 +147,43 @@ impl Sessions {
         let revoke = Revoke::user(self.user.clone(), Cause::User);
         self.session.end_by(&revoke, &self.current).await
     }
+
+    /// As [`Sessions::revoke`], and waits for a [`Receipt`], as [`Sessions::confirm`] does.
+    ///
+    /// # Errors
+    /// [`SessionError::Store`] when the revocation is not certain; end it again.
+    pub async fn revoke_and_confirm(
+        &self,
+        handle: Handle,
+    ) -> Result<(bool, Receipt), SessionError> {
+        let is_ended = self.revoke(handle).await?;
+        Ok((is_ended, self.confirm().await))
+    }
+
+    /// As [`Sessions::revoke_others`], and waits for a [`Receipt`].
+    ///
+    /// # Errors
+    /// [`SessionError::Store`] when the revocation is not certain; end them again.
+    pub async fn revoke_others_and_confirm(&self) -> Result<(Revoked, Receipt), SessionError> {
+        let revoked = self.revoke_others().await?;
+        Ok((revoked, self.confirm().await))
+    }
+
+    /// As [`Sessions::revoke_all`], and waits for a [`Receipt`].
+    ///
+    /// # Errors
+    /// [`SessionError::Store`] when the revocation is not certain; end them again.
+    pub async fn revoke_all_and_confirm(&self) -> Result<(Revoked, Receipt), SessionError> {
+        let revoked = self.revoke_all().await?;
+        Ok((revoked, self.confirm().await))
+    }
+
+    /// Waits until every registered node has confirmed that it knows of all that was acknowledged
+    /// before this call, or until no node may serve from what it knew before: see
+    /// [`AdminSessions::confirm`].
+    pub async fn confirm(&self) -> Receipt {
+        confirm(&self.session.shared().store, self.lease).await
+    }
 }
 
 // === impl AdminSessions ===
@@ -144,7 +193,16 @@ impl AdminSessions {
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self {
             store: Timely::new(store, CALL_TIMEOUT),
+            lease: Horizon::TERM,
         }
+    }
+
+    /// The longest lease that a node of the fleet may hold, which is waited for where nodes do
+    /// not confirm. Default: that of a near cache, 1 second.
+    #[must_use]
+    pub fn with_lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
     }
 
     /// A page of a user's live sessions, and where the next page starts.
@@ -184,6 +242,57 @@ impl AdminSessions {
     pub async fn revoke_user(&self, user: &UserId) -> Result<Revoked, SessionError> {
         let revoke = Revoke::user(user.clone(), Cause::Admin);
         Ok(self.store.revoke(&revoke, &Tally::default()).await?)
+    }
+
+    /// As [`AdminSessions::revoke`], and waits for a [`Receipt`].
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # use anynode::{AdminSessions, SystemClock, core::{Handle, MemoryStore}};
+    /// # use std::sync::Arc;
+    /// # let store = Arc::new(MemoryStore::new(Arc::new(SystemClock)));
+    /// let sessions = AdminSessions::new(store);
+    /// let handle = Handle::from_bytes([7; 16]);
+    /// let (_revoked, receipt) = sessions.revoke_and_confirm(handle).await?;
+    /// println!("{receipt}"); // 3 of 3 nodes, 2 ms
+    /// # assert!(receipt.is_proven());
+    /// # Ok::<(), anynode::SessionError>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// [`SessionError::Store`] when the revocation is not certain; end it again.
+    pub async fn revoke_and_confirm(
+        &self,
+        handle: Handle,
+    ) -> Result<(Revoked, Receipt), SessionError> {
+        let revoked = self.revoke(handle).await?;
+        Ok((revoked, self.confirm().await))
+    }
+
+    /// As [`AdminSessions::revoke_user`], and waits for a [`Receipt`].
+    ///
+    /// # Errors
+    /// [`SessionError::Store`] when the revocation is not certain; end them again.
+    pub async fn revoke_user_and_confirm(
+        &self,
+        user: &UserId,
+    ) -> Result<(Revoked, Receipt), SessionError> {
+        let revoked = self.revoke_user(user).await?;
+        Ok((revoked, self.confirm().await))
+    }
+
+    /// Waits until every registered node has confirmed that it knows of all that was acknowledged
+    /// before this call: one wait for as many revocations as there were.
+    ///
+    /// A node that does not confirm is waited for until no lease from before is left, and nobody
+    /// who was deposed could have renewed one: L + D, by which no node may serve a revoked session,
+    /// whoever confirmed. Where it cannot be known that this time has come, the receipt says so;
+    /// what was acknowledged stands all the same. Routes that may be shown copies of any age
+    /// ([`Freshness::StaleOk`](crate::Freshness::StaleOk)) are outside of this.
+    ///
+    /// It costs each node a heartbeat and a small write.
+    pub async fn confirm(&self) -> Receipt {
+        confirm(&self.store, self.lease).await
     }
 }
 

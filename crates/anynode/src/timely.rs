@@ -11,8 +11,8 @@ use std::{
 };
 
 use anynode_core::{
-    Create, Draft, Error, ErrorKind, Found, Handle, Listing, Live, Page, Replace, Revoke, Revoked,
-    Store, Swept, Touch, UserId, Version, Wanted, store::Result,
+    Create, Draft, Error, ErrorKind, Facts, Found, Handle, Listing, Live, NodeEntry, Page, Replace,
+    Revoke, Revoked, Roll, Store, Swept, Touch, UserId, Version, Wanted, store::Result,
 };
 use metrics::{counter, histogram};
 
@@ -113,6 +113,21 @@ impl Timely {
     pub(crate) async fn sweep(&self, limit: usize) -> Result<Swept> {
         let call = self.store.sweep(limit);
         self.call("sweep", CutOff::Nothing, call).await
+    }
+
+    pub(crate) async fn call_roll(&self) -> Result<Roll> {
+        let call = self.store.call_roll();
+        self.call("call_roll", CutOff::Perhaps, call).await
+    }
+
+    pub(crate) async fn nodes(&self) -> Result<Vec<NodeEntry>> {
+        let call = self.store.nodes();
+        self.call("nodes", CutOff::Nothing, call).await
+    }
+
+    pub(crate) async fn inspect(&self) -> Result<Facts> {
+        let call = self.store.inspect();
+        self.call("inspect", CutOff::Nothing, call).await
     }
 
     async fn call<T>(

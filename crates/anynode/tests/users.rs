@@ -24,6 +24,9 @@ fn node(world: &World) -> Router {
         .route("/sessions/end", post(end))
         .route("/sessions/end-others", post(end_others))
         .route("/sessions/end-all", post(end_all))
+        .route("/sessions/confirmed/end", post(end_confirmed))
+        .route("/sessions/confirmed/end-others", post(end_others_confirmed))
+        .route("/sessions/confirmed/end-all", post(end_all_confirmed))
         .layer(world.layer());
     pages.merge(world.node())
 }
@@ -56,6 +59,22 @@ async fn end_others(session: Session) -> Result<(), SessionError> {
 
 async fn end_all(session: Session) -> Result<(), SessionError> {
     session.sessions().await?.revoke_all().await.map(|_| ())
+}
+
+async fn end_confirmed(session: Session, handle: String) -> Result<String, SessionError> {
+    let handle = handle.parse().expect("a handle");
+    let ended = session.sessions().await?.revoke_and_confirm(handle).await?;
+    Ok(format!("{} {}", ended.0, ended.1))
+}
+
+async fn end_others_confirmed(session: Session) -> Result<String, SessionError> {
+    let sessions = session.sessions().await?;
+    Ok(sessions.revoke_others_and_confirm().await?.1.to_string())
+}
+
+async fn end_all_confirmed(session: Session) -> Result<String, SessionError> {
+    let sessions = session.sessions().await?;
+    Ok(sessions.revoke_all_and_confirm().await?.1.to_string())
 }
 
 async fn logged_in(node: &Router, user: &str) -> (Client, String) {
@@ -116,6 +135,26 @@ async fn s_11_ending_the_others_spares_this_one_and_ending_all_spares_none() {
         assert_eq!(user_of(&node, client).await, "nobody");
     }
     assert_eq!(user_of(&node, &eve).await, "eve");
+}
+
+/// Nodes that keep no copies have nothing to confirm; `near_cache` has those that do.
+#[tokio::test]
+async fn a_user_is_told_who_has_confirmed_the_end_of_their_sessions() {
+    let world = World::new();
+    let node = node(&world);
+    let (mut ada, _) = logged_in(&node, "ada").await;
+    let (phone, there) = logged_in(&node, "ada").await;
+    let ended = ada.post(&node, "/sessions/confirmed/end", &there).await;
+    assert!(ended.text.starts_with("true no node keeps copies, "));
+    assert_eq!(user_of(&node, &phone).await, "nobody");
+    let (tablet, _) = logged_in(&node, "ada").await;
+    for (path, left) in [("end-others", "ada"), ("end-all", "nobody")] {
+        let path = format!("/sessions/confirmed/{path}");
+        let ended = ada.clone().post(&node, &path, "").await;
+        assert!(ended.text.starts_with("no node keeps copies, "));
+        assert_eq!(user_of(&node, &tablet).await, "nobody");
+        assert_eq!(user_of(&node, &ada).await, left);
+    }
 }
 
 #[tokio::test]

@@ -66,7 +66,17 @@ pub(crate) struct Revoke {
     #[arg(value_name = "HANDLE", required = true, num_args = 1..)]
     pub(crate) handles: Vec<String>,
     #[command(flatten)]
+    pub(crate) waiting: Waiting,
+    #[command(flatten)]
     pub(crate) place: Place,
+}
+
+/// Whether to wait until every node knows.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Waiting {
+    /// Does not wait until every node has confirmed it.
+    #[arg(long)]
+    no_wait: bool,
 }
 
 #[derive(Debug, Args)]
@@ -74,6 +84,8 @@ pub(crate) struct RevokeUser {
     /// The user, as the application named them when they logged in.
     #[arg(value_name = "NAME")]
     pub(crate) user: String,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
     #[command(flatten)]
     pub(crate) place: Place,
 }
@@ -153,12 +165,22 @@ Examples:
   anynode sessions show --store sqlite:sessions.db aW8Qb0fCTq2kYx3Jv5n1Rg";
 
 const REVOKE_HELP: &str = "\
-What was revoked stays dead, whatever is still being written to it.
+What was revoked stays dead, whatever is still being written to it. When all are ended, a last
+line says which nodes have confirmed that they know, such as `3 of 3 nodes, 2 ms`. One that does
+not confirm, because it was killed or hangs, is waited for until it cannot serve them any more,
+which is a second unless the store may fail over; then the line says that.
 
 With --json each line is one of the sessions asked for, in that order:
   {\"handle\": text, \"outcome\": \"ended\" | \"not-live\" | \"failed\",
    \"durability\": \"asynchronous\" | \"quorum\" | \"reasserted\" | \"majority\" | null,
    \"error\": text or null}
+and after them comes one line more, unless there was nothing to wait for:
+  {\"confirmed\": [name of a node, ...] or null, \"missing\": [name of a node, ...] or null,
+   \"proof\": \"confirmed\" | \"validated\" | \"bound\" | \"unbounded\" | \"unknown\",
+   \"milliseconds\": number}
+with null where the store did not say which nodes there are. `validated`: every read of a node
+asks the store. `bound`: no node may still serve them, because it has been too long. `unbounded`,
+`unknown`: nothing is proven of the missing nodes.
 
 Exit code 1: one of them was not live, or the store failed; the others are ended all the same.
 Exit code 2: one of them is no handle; then nothing is done.
@@ -169,14 +191,23 @@ Examples:
 const USERS_REVOKE_HELP: &str = "\
 It is one write, whatever the number of sessions, and also ends those that are being made at that
 moment. The number printed is that of the sessions listed just before; none (null) when they
-could not be listed.
+could not be listed. A second line says which nodes have confirmed that they know, as
+`anynode sessions revoke` does.
 
-With --json it prints one line:
+With --json it prints one line, and that of `anynode sessions revoke` on the nodes after it:
   {\"user\": text, \"sessions\": number or null,
    \"durability\": \"asynchronous\" | \"quorum\" | \"reasserted\" | \"majority\"}
 
 Examples:
   anynode users revoke --store sqlite:sessions.db ada";
+
+// === impl Waiting ===
+
+impl Waiting {
+    pub(crate) fn is_wanted(self) -> bool {
+        !self.no_wait
+    }
+}
 
 // === impl Place ===
 

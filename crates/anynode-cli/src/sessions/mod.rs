@@ -9,8 +9,8 @@ use anynode::core::{Handle, UserId};
 use anynode::{AdminSessions, SessionError, SessionInfo};
 
 pub(crate) use self::shape::durability_word;
-use self::shape::{Ended, Outcome, Session, UserEnded};
-use crate::args::{ID_CHARS, List, Place, Revoke, RevokeUser, Sessions, Show, Users};
+use self::shape::{Ended, Known, Outcome, Session, UserEnded};
+use crate::args::{ID_CHARS, List, Place, Revoke, RevokeUser, Sessions, Show, Users, Waiting};
 use crate::misuse::Misuse;
 use crate::print::{Form, Line, say, say_json};
 use crate::store;
@@ -76,14 +76,20 @@ async fn revoke(revoke: Revoke) -> Result<(), Error> {
     let sessions = open(&revoke.place).await?;
     // A reader that has gone and a store that failed once keep no other session alive.
     let mut heard = Ok(());
-    let mut not_ended = 0;
+    let (mut not_ended, mut unknown) = (0, 0);
     for &handle in &handles {
         let ended = end(&sessions, handle).await;
         not_ended += usize::from(ended.outcome != Outcome::Ended);
+        unknown += usize::from(ended.outcome == Outcome::Failed);
         let told = match revoke.place.form() {
             Form::Json => say_json(&ended),
             Form::Text => say(&ended.to_string()),
         };
+        heard = heard.and(told);
+    }
+    // After all of them, so that a node that hangs keeps no other session alive either.
+    if unknown < handles.len() {
+        let told = confirm(&sessions, revoke.waiting, &revoke.place).await;
         heard = heard.and(told);
     }
     if not_ended > 0 {
@@ -99,6 +105,18 @@ async fn end(sessions: &AdminSessions, handle: Handle) -> Ended {
     }
 }
 
+/// Says which nodes have confirmed what was ended, if that is wanted.
+async fn confirm(sessions: &AdminSessions, waiting: Waiting, place: &Place) -> Result<(), Error> {
+    if !waiting.is_wanted() {
+        return Ok(());
+    }
+    let receipt = sessions.confirm().await;
+    match place.form() {
+        Form::Json => say_json(&Known::of(&receipt)),
+        Form::Text => say(&receipt.to_string()),
+    }
+}
+
 async fn revoke_user(revoke: RevokeUser) -> Result<(), Error> {
     let user = user(&revoke.user, "NAME")?;
     let sessions = open(&revoke.place).await?;
@@ -110,7 +128,8 @@ async fn revoke_user(revoke: RevokeUser) -> Result<(), Error> {
     match revoke.place.form() {
         Form::Json => say_json(&ended),
         Form::Text => say(&ended.to_string()),
-    }
+    }?;
+    confirm(&sessions, revoke.waiting, &revoke.place).await
 }
 
 // === parts ===

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use anynode::SessionInfo;
+use anynode::core::near::{Attendance, Proof};
 use anynode::core::store::{Durability, Effect, Revoked};
-use anynode::core::{Handle, Timestamp, UserId};
+use anynode::core::{Handle, NodeId, Timestamp, UserId};
+use anynode::{Receipt, SessionInfo};
 use serde::Serialize;
 
 use crate::print::Line;
@@ -47,6 +48,16 @@ pub(super) struct UserEnded<'a> {
     /// How many there were; none where the store could not tell.
     sessions: Option<usize>,
     durability: &'static str,
+}
+
+/// Which nodes know what was ended.
+#[derive(Debug, Serialize)]
+pub(super) struct Known<'a> {
+    /// None where the store did not say which nodes there are.
+    confirmed: Option<Vec<&'a str>>,
+    missing: Option<Vec<&'a str>>,
+    proof: &'static str,
+    milliseconds: u64,
 }
 
 /// The last second that RFC 3339 can write; a clock that is beyond it shows it.
@@ -152,5 +163,28 @@ impl fmt::Display for UserEnded<'_> {
             None => write!(formatter, "{user}: all sessions ended, not counted")?,
         }
         write!(formatter, ", durability: {}", self.durability)
+    }
+}
+
+// === impl Known ===
+
+impl<'a> Known<'a> {
+    pub(super) fn of(receipt: &'a Receipt) -> Self {
+        let names = |pick: fn(&Attendance) -> &Vec<NodeId>| {
+            let nodes = receipt.nodes.as_ref()?;
+            Some(pick(nodes).iter().map(NodeId::as_str).collect())
+        };
+        Self {
+            confirmed: names(|nodes| &nodes.confirmed),
+            missing: names(|nodes| &nodes.missing),
+            proof: match receipt.proof {
+                Proof::Confirmed => "confirmed",
+                Proof::Validated => "validated",
+                Proof::Bound(_) => "bound",
+                Proof::Unbounded => "unbounded",
+                Proof::Unknown => "unknown",
+            },
+            milliseconds: u64::try_from(receipt.took.as_millis()).unwrap_or(u64::MAX),
+        }
     }
 }

@@ -5,4 +5,5 @@
 mod by_hand;
 mod disorder;
 mod outages;
+mod receipts;
 mod scene;

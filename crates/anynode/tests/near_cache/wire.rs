@@ -41,6 +41,8 @@ pub(crate) enum Mode {
     Cut,
     /// The heartbeat is refused.
     Refused,
+    /// Barriers are begun, and that they have passed is never told.
+    Withheld,
 }
 
 #[derive(Debug)]
@@ -78,7 +80,7 @@ impl State {
     async fn let_through(&self) -> Result<()> {
         let error = || Error::new(ErrorKind::Unavailable, "wire", "watch");
         match self.mode() {
-            Mode::Good => Ok(()),
+            Mode::Good | Mode::Withheld => Ok(()),
             Mode::Silent => pending().await,
             Mode::Cut => Err(error()),
             Mode::Refused => Err(error().with_refusal()),
@@ -104,12 +106,15 @@ impl Channel for WireChannel {
             tokio::pin!(changed);
             changed.as_mut().enable();
             match self.state.mode() {
-                Mode::Good | Mode::Refused => {}
+                Mode::Good | Mode::Refused | Mode::Withheld => {}
                 Mode::Silent => return pending().await,
                 Mode::Cut => self.state.let_through().await?,
             }
             tokio::select! {
-                event = self.channel.next() => return event,
+                event = self.channel.next() => match event {
+                    Ok(Event::Passed(..)) if self.state.mode() == Mode::Withheld => {}
+                    event => return event,
+                },
                 () = changed => {}
             }
         }

@@ -75,4 +75,9 @@ pub(super) const NEAR_CACHE: &[Plant] = &[
         "a client does not see its own write on the node that its next request comes to",
         &["a_client_sees_its_own_writes_on_every_node"],
     ),
+    plant(
+        "near_answers_when_it_hears",
+        "a node confirms as soon as it is asked, before its barrier has passed",
+        &["a_node_confirms_nothing_before_its_barrier_has_passed"],
+    ),
 ];
