@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anynode::NearCache;
 use anynode::store::open;
 use anynode_core::near::Condition;
-use anynode_core::{Cause, Revoke, Store};
+use anynode_core::{Cause, Revoke};
 use anynode_lab::fault::Overtaking;
 use anynode_lab::server::{Kind, Server};
 

@@ -208,7 +208,8 @@ async fn until_passed(channel: &mut dyn Channel) -> Result<Told> {
                     told.revoked.insert(tombstone.handle);
                 }
                 Event::User(user, _) => told.nobody |= user == nobody(),
-                Event::Roll(_) => {}
+                // Whoever has no copies knows of every revocation.
+                Event::Roll(roll) => channel.answer(roll).await?,
                 Event::Flush => told.everything = true,
                 Event::Passed(id, _) if id == barrier => return Ok(told),
                 Event::Passed(..) => {}
