@@ -7,6 +7,7 @@ mod lab;
 mod near;
 mod near_cache;
 mod near_core;
+mod open;
 mod postgres;
 mod redis;
 pub(crate) mod store;
@@ -59,6 +60,7 @@ pub(crate) fn plants() -> impl Iterator<Item = &'static Plant> {
         .chain(near::NEAR)
         .chain(near_cache::NEAR_CACHE)
         .chain(near_core::NEAR_CORE)
+        .chain(open::OPEN)
         .chain(postgres::POSTGRES)
         .chain(redis::REDIS)
         .chain(store::STORE)

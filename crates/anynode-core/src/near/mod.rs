@@ -12,17 +12,20 @@
 //! - [`Shard`]: which copies get in, and for which [`Ask`] one may be used;
 //! - [`Flights`]: who may share the answer of a load;
 //! - [`Owed`]: when a node has proved what whoever called the roll wants to know;
-//! - [`Confirmation`]: when everybody has, and what the [`Receipt`] may claim.
+//! - [`Confirmation`]: when everybody has, and what the [`Receipt`] may claim;
+//! - [`OpenConnections`]: which connections are closed because their session ended.
 
 mod ask;
 mod barrier;
 mod copies;
 mod ear;
+mod ending;
 mod feed;
 mod flight;
 mod horizon;
 mod known;
 mod lease;
+mod open;
 mod owed;
 mod pace;
 mod packed;
@@ -37,11 +40,13 @@ pub use self::{
     barrier::{Barriers, Passed, Sign},
     copies::Bounds,
     ear::{Ear, Missed, Turned},
+    ending::Ending,
     feed::{Act, Condition, Feed, revoked},
     flight::{FlightId, Flights, Role, Ticket},
     horizon::{Horizon, StoreShard, Token},
     known::Known,
     lease::Lease,
+    open::{Agenda, OpenConnections, OpenId, Query, Said},
     owed::Owed,
     pace::{beat_every, overdue_after, reconnect_pause},
     reassert::{Assertion, Full, Reassert},

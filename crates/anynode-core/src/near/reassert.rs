@@ -363,6 +363,14 @@ impl Assertion {
             Event::Changed(_) | Event::Flush | Event::Passed(..) | Event::Roll(_) => None,
         }
     }
+
+    /// The event that tells of it.
+    pub fn event(&self) -> Event {
+        match self {
+            Self::Session(tombstone) => Event::Revoked(*tombstone),
+            Self::User(user, entry) => Event::User(user.clone(), *entry),
+        }
+    }
 }
 
 impl fmt::Display for Full {
