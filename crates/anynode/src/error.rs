@@ -37,7 +37,8 @@ pub enum SessionError {
     SafeMethod,
     /// The name of the user is empty or too long: 500.
     User(InvalidUserId),
-    /// Only a session that is bound to a user has `Sessions`: 401.
+    /// Only a session that is bound to a user has `Sessions`, and only a visitor with a session
+    /// has open connections: 401.
     NotBound,
     /// The route has no `SessionLayer` around it: 500.
     NoLayer,
@@ -95,7 +96,7 @@ impl std::fmt::Display for SessionError {
             Self::HeadSent => f.write_str("the response head is sent; no cookie can be set"),
             Self::SafeMethod => f.write_str("a login needs a method that may change state"),
             Self::User(error) => write!(f, "{error}"),
-            Self::NotBound => f.write_str("the session is not bound to a user"),
+            Self::NotBound => f.write_str("there is no session, or it is not bound to a user"),
             Self::NoLayer => f.write_str("there is no SessionLayer around this route"),
         }
     }

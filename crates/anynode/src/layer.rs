@@ -1,6 +1,7 @@
 //! The layer that gives every request its session.
 
 use std::{
+    any::Any,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
@@ -17,6 +18,7 @@ use crate::{
     cookie::{CookieConfig, Transport},
     csrf::Csrf,
     maintain,
+    near_cache::NearCache,
     service::SessionService,
     stale::StaleCopies,
     timely::Timely,
@@ -56,6 +58,8 @@ pub(crate) struct Shared {
     pub(crate) touches: Mutex<Touches>,
     pub(crate) quota: Mutex<QuotaLeft>,
     pub(crate) maintenance: OnceLock<()>,
+    /// Follows a store that keeps no copies, from the first open connection on.
+    pub(crate) follower: OnceLock<NearCache>,
 }
 
 /// Sessions whose use waits to be reported. One that does not fit is offered again by its
@@ -206,6 +210,7 @@ impl Shared {
             quota: Mutex::new(QuotaLeft::new(config.quota)),
             config,
             maintenance: OnceLock::new(),
+            follower: OnceLock::new(),
         }
     }
 
@@ -220,6 +225,18 @@ impl Shared {
             }
             maintain::start(self);
         });
+    }
+
+    /// What tells open connections of the end of their session: the near cache that the layer is
+    /// on, or one without copies, which costs a channel to the store and nothing per connection.
+    pub(crate) fn near_cache(&self) -> &NearCache {
+        let store = self.store.store();
+        let any: &dyn Any = &**store;
+        any.downcast_ref().unwrap_or_else(|| {
+            let options = NearCache::options().with_copies_max(0).with_bytes_max(0);
+            self.follower
+                .get_or_init(|| options.over_arc(store.clone()))
+        })
     }
 
     /// Whether one more anonymous session may be created now.

@@ -33,7 +33,7 @@
 //! | `tower-sessions-014`, `tower-sessions-015` | no | adapters for applications on tower-sessions and axum-login |
 
 pub use anynode_core as core;
-pub use anynode_core::{Freshness, Receipt};
+pub use anynode_core::{Freshness, Receipt, near::Ending};
 
 #[cfg(any(feature = "tower-sessions-014", feature = "tower-sessions-015"))]
 pub mod adapter;
@@ -53,6 +53,7 @@ mod freshness;
 mod layer;
 mod maintain;
 mod near_cache;
+mod open;
 mod random;
 mod service;
 mod session;
@@ -70,6 +71,7 @@ pub use self::{
     freshness::{FreshnessLayer, FreshnessService},
     layer::SessionLayer,
     near_cache::{NearCache, NearCacheOptions},
+    open::{OpenBody, OpenConnection, OpenStream},
     service::{GuardedBody, SessionBody, SessionFuture, SessionService},
     session::{ClientAddress, Session},
     sessions::{AdminSessions, SessionInfo, Sessions},

@@ -12,7 +12,7 @@ mod silence;
 mod standbys;
 mod wanted;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{any::Any, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
@@ -46,7 +46,7 @@ use crate::{
 /// Every call ends within a deadline of the store's choosing. Results that a caller has to
 /// expect (absent, conflict, gone) are answers; an [`Error`] says what to do next.
 #[async_trait]
-pub trait Store: fmt::Debug + Send + Sync + 'static {
+pub trait Store: Any + fmt::Debug + Send + Sync {
     /// Inserts the record if its handle is free (L1).
     ///
     /// A handle that exists, dead or alive, or that was revoked, is [`Create::Duplicate`].

@@ -1,7 +1,7 @@
 //! What is counted of a near cache.
 
 use anynode_core::{
-    near::{Condition, Why},
+    near::{Condition, Ending, Why},
     store::Error,
 };
 use metrics::{counter, gauge};
@@ -27,6 +27,16 @@ pub(super) fn lost(error: &Error) {
     counter!("anynode_near_channel_lost_total", "reason" => reason).increment(1);
 }
 
+/// The open connections of a session were closed.
+pub(super) fn closed(ending: Ending) {
+    counter!("anynode_open_closed_total", "reason" => ending.as_str()).increment(1);
+}
+
+/// The store, or a copy, was asked whether a session with open connections lives.
+pub(super) fn asked() {
+    counter!("anynode_open_asks_total").increment(1);
+}
+
 /// A revocation was not remembered for want of room.
 pub(super) fn not_remembered() {
     counter!("anynode_near_revocations_not_remembered_total").increment(1);
@@ -44,6 +54,7 @@ pub(super) fn publish(inner: &Inner) {
     let (number, bytes) = inner.size();
     gauge!("anynode_near_copies").set(figure(number));
     gauge!("anynode_near_bytes").set(figure(bytes));
+    gauge!("anynode_open_sessions").set(figure(inner.opens.len()));
     publish_condition(inner);
 }
 

@@ -18,7 +18,7 @@ use anynode_core::{
 };
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
 
-use super::{desk::Desk, figures, options::NearCacheOptions};
+use super::{desk::Desk, figures, open::Opens, options::NearCacheOptions};
 use crate::random;
 
 /// What all calls of a near cache share.
@@ -40,6 +40,8 @@ pub(super) struct Inner {
     pub(super) nudge: Notify,
     /// A barrier has passed, or something was lost.
     pub(super) moved: watch::Sender<()>,
+    /// The open connections, which close with their sessions.
+    pub(super) opens: Opens,
 }
 
 /// The copies, and what is known of them.
@@ -93,6 +95,7 @@ impl Inner {
             herd: Semaphore::new(options.loads_max),
             nudge: Notify::new(),
             moved: watch::channel(()).0,
+            opens: Opens::new(options.term),
             options,
         }
     }
@@ -117,6 +120,7 @@ impl Inner {
             return Err(error.with_detail("the store changed the kind of its channel"));
         }
         self.feed().opened(&copies.horizon);
+        self.opens.flush();
         Ok(copies)
     }
 
@@ -131,6 +135,7 @@ impl Inner {
         for tombstone in &snapshot.revoked {
             copies.forget(&tombstone.handle);
         }
+        self.opens.learn(snapshot);
     }
 
     /// Applies an event. All of it is done when this returns, so that the next one may come.
@@ -144,20 +149,25 @@ impl Inner {
         if let Event::Passed(..) = event {
             self.moved.send_replace(());
         }
-        match act {
+        let next = match act {
             Act::Nothing => Next::GoOn,
             Act::Forget(handle) => {
                 copies.forget(&handle);
                 Next::GoOn
             }
             Act::ReadSnapshot => Next::ReadSnapshot,
-        }
+        };
+        self.opens.hear(event, copies.horizon.as_of(STORE));
+        next
     }
 
     /// Notes that the channel had nothing left to tell when it was asked then.
     pub(super) fn feed_validated(&self, copies: &Copies, asked: Duration) {
-        let (mut feed, memory) = (self.feed(), self.memory(asked));
-        feed.validated(asked, &memory.revocations, &copies.horizon);
+        {
+            let (mut feed, memory) = (self.feed(), self.memory(asked));
+            feed.validated(asked, &memory.revocations, &copies.horizon);
+        }
+        self.opens.trusts(copies.horizon.as_of(STORE));
     }
 
     /// Notes that the channel was lost, or that the store refused the heartbeat.
@@ -168,6 +178,7 @@ impl Inner {
                 false if anynode_core::planted("near_lost_channel_keeps_lease") => {}
                 false => self.feed().lost(&copies.horizon),
             }
+            self.opens.trusts(copies.horizon.as_of(STORE));
         }
         self.moved.send_replace(());
     }
@@ -175,6 +186,7 @@ impl Inner {
     /// Applies a revocation of this node's own, which the store acknowledged.
     pub(super) fn revoked(&self, copies: &Copies, assertion: Assertion) {
         let now = self.now();
+        let event = assertion.event();
         let (act, told) = {
             let mut memory = self.memory(now);
             revoked(assertion, &mut memory.revocations, &copies.horizon, now)
@@ -183,6 +195,7 @@ impl Inner {
         if let Act::Forget(handle) = act {
             copies.forget(&handle);
         }
+        self.opens.hear(&event, copies.horizon.as_of(STORE));
     }
 
     /// Waits until everything is known that was acknowledged before this call.

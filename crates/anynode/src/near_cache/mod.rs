@@ -11,6 +11,7 @@
 //! - `desk`: one shard of the copies and the loads under way for it, behind one lock;
 //! - `read`, `load`: a copy, or else a load that many may share;
 //! - `write`: writes go through, and the copies follow what was acknowledged;
+//! - `open`: connections that are closed when their session ends;
 //! - `figures`: what is counted.
 
 mod desk;
@@ -18,6 +19,7 @@ mod figures;
 mod inner;
 mod listen;
 mod load;
+mod open;
 mod options;
 mod read;
 mod trial;
@@ -39,6 +41,7 @@ use async_trait::async_trait;
 use tokio::task::AbortHandle;
 
 use self::inner::Inner;
+pub(crate) use self::open::Hold;
 pub use self::options::NearCacheOptions;
 
 /// A store that keeps copies of what it read from another one.
@@ -121,6 +124,18 @@ impl NearCache {
     /// How many bytes the copies take, everything counted.
     pub fn bytes(&self) -> usize {
         self.inner.size().1
+    }
+
+    /// How long a lease is for.
+    pub(crate) fn term(&self) -> Duration {
+        self.inner.options.term
+    }
+
+    /// Holds a connection open of a session that was so as of `known`, for as long as that is
+    /// known to live, and not longer than for `patience` when it is not known.
+    pub(crate) fn hold(&self, live: &Live, known: Duration, patience: Duration) -> Hold {
+        self.listen();
+        self.inner.hold(live, known, patience)
     }
 
     fn start(store: Arc<dyn Store>, options: NearCacheOptions) -> Self {

@@ -4,6 +4,7 @@ mod commit;
 mod fresh;
 mod identity;
 mod load;
+mod open;
 mod outcome;
 mod plan;
 mod provenance;
@@ -54,7 +55,8 @@ use crate::{
 /// [`Session::update`] to combine them).
 ///
 /// Changes made while a body streams are written before its last byte. After that, each change
-/// is written by the call that makes it, so a WebSocket may keep its session.
+/// is written by the call that makes it, so a WebSocket may keep its session;
+/// [`Session::open_connection`] closes it when that ends.
 ///
 /// Data changes of a handler that answers 5xx are dropped; changes of identity ([`bind`],
 /// [`rotate`], [`revoke`]) are not. What a cancelled request recorded is dropped.

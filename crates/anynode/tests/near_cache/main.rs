@@ -15,6 +15,7 @@ mod channel;
 mod hits;
 mod layer;
 mod loads;
+mod open;
 mod receipts;
 mod writes;
 

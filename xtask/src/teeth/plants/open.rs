@@ -22,4 +22,12 @@ pub(super) const OPEN: &[Plant] = &[
         ],
         hang: Hang::Survives,
     },
+    Plant {
+        name: "open_passes_after_its_bound",
+        bug: "a node that stood still goes on sending to whom it ought to have cut off",
+        package: "anynode",
+        target: &["--test", "near_cache"],
+        checks: &["nothing_passes_on_a_node_that_stood_still_while_the_session_ended"],
+        hang: Hang::Survives,
+    },
 ];
