@@ -3,6 +3,7 @@
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
 /// Ctrl-C, the end of the terminal, and what `kill` sends.
 #[derive(Debug)]
@@ -27,6 +28,16 @@ pub(crate) enum Asked {
     Stop,
     /// SIGHUP.
     Reload,
+}
+
+/// Tells whoever asks that this process is about to stop.
+#[derive(Clone, Debug)]
+pub(crate) struct Stopping(watch::Receiver<Phase>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Serving,
+    Stopping,
 }
 
 // === impl StopSignals ===
@@ -70,5 +81,26 @@ impl ServerSignals {
             _ = self.terminate.recv() => Asked::Stop,
             _ = self.hangup.recv() => Asked::Reload,
         }
+    }
+}
+
+// === impl Stopping ===
+
+impl Stopping {
+    /// It stops when this has happened.
+    pub(crate) fn when(happened: impl Future<Output = ()> + Send + 'static) -> Self {
+        let (stop, stopping) = watch::channel(Phase::Serving);
+        tokio::spawn(async move {
+            happened.await;
+            // Nobody waits for it once the server has failed.
+            let _ = stop.send(Phase::Stopping);
+        });
+        Self(stopping)
+    }
+
+    /// Waits until it is about to.
+    pub(crate) async fn begun(mut self) {
+        // A sender that is gone has sent the phase before.
+        let _ = self.0.wait_for(|phase| *phase == Phase::Stopping).await;
     }
 }

@@ -17,6 +17,7 @@ use axum::routing::get;
 use crate::args::{self, Strategy};
 use crate::demo::{self, Around, Siblings, Tab};
 use crate::sample::{self, Shop};
+use crate::stop::Stopping;
 
 /// Names the node in every response.
 const NODE: HeaderName = HeaderName::from_static("x-anynode-node");
@@ -29,11 +30,12 @@ pub(super) fn app(
     node: &args::Node,
     store: Arc<dyn Store>,
     siblings: Option<Siblings>,
+    stopping: &Stopping,
     metrics: Router,
 ) -> Router {
     let shops = match siblings {
-        Some(siblings) => two_shops(node, store, &siblings),
-        None => shop(node, store),
+        Some(siblings) => two_shops(node, store, &siblings, stopping),
+        None => shop(node, store, stopping),
     };
     let name = HeaderValue::from_str(&node.name).ok();
     Router::new()
@@ -43,19 +45,25 @@ pub(super) fn app(
         .layer(map_response_with_state(name, finish))
 }
 
-fn shop(node: &args::Node, store: Arc<dyn Store>) -> Router {
+fn shop(node: &args::Node, store: Arc<dyn Store>, stopping: &Stopping) -> Router {
     let shop = Shop {
         node: node.name.clone(),
         base: Tab::Central.base(),
         home: Tab::Central.home(),
         strategy: node.strategy,
+        stopping: stopping.clone(),
         around: Box::new(Around::default),
     };
     sample::shop(shop, store, cookie(), Router::new())
 }
 
 /// The shop on the store that all nodes share, and beside it the same shop as it was before.
-fn two_shops(node: &args::Node, store: Arc<dyn Store>, siblings: &Siblings) -> Router {
+fn two_shops(
+    node: &args::Node,
+    store: Arc<dyn Store>,
+    siblings: &Siblings,
+    stopping: &Stopping,
+) -> Router {
     let shop = |tab: Tab, strategy| {
         let siblings = siblings.clone();
         Shop {
@@ -63,6 +71,7 @@ fn two_shops(node: &args::Node, store: Arc<dyn Store>, siblings: &Siblings) -> R
             base: tab.base(),
             home: tab.home(),
             strategy,
+            stopping: stopping.clone(),
             around: Box::new(move || demo::around(tab, &siblings)),
         }
     };

@@ -14,7 +14,6 @@ use anyhow::{Context, Error};
 use anynode::core::{MemoryStore, NodeId, Store};
 use anynode::{NearCache, SystemClock};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio::time::sleep;
 
 pub(crate) use self::hello::Hello;
@@ -22,7 +21,7 @@ use crate::args::{self, Strategy};
 use crate::demo::Siblings;
 use crate::lifeline;
 use crate::misuse::Misuse;
-use crate::stop::StopSignals;
+use crate::stop::{StopSignals, Stopping};
 use crate::store;
 
 /// How long requests in flight may take to finish once the node stops.
@@ -30,12 +29,6 @@ pub(crate) const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long after its parent a node may live at most; a little more than it takes to stop in order.
 const OUTLIVE_MAX: Duration = STOP_TIMEOUT.saturating_add(Duration::from_secs(1));
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Serving,
-    Stopping,
-}
 
 /// Serves until stdin ends or a signal asks it to stop.
 ///
@@ -52,23 +45,20 @@ pub(crate) async fn run(node: args::Node) -> Result<(), Error> {
     let store = open_store(&node).await?;
     let listener = listen(node.listen).await?;
     let address = listener.local_addr().context("the socket has no address")?;
-    let app = app::app(&node, store, siblings, metrics);
-    Hello { address }.print().context("nobody reads stdout")?;
-
-    let (stop, stopping) = watch::channel(Phase::Serving);
-    tokio::spawn(async move {
+    let stopping = Stopping::when(async move {
         tokio::select! {
             () = signals.next() => {}
             _ = lifeline => {}
         }
-        // Nobody waits for it once the server has failed.
-        let _ = stop.send(Phase::Stopping);
     });
+    let app = app::app(&node, store, siblings, &stopping, metrics);
+    Hello { address }.print().context("nobody reads stdout")?;
+
     let serving = axum::serve(listener, app)
-        .with_graceful_shutdown(stopped(stopping.clone()))
+        .with_graceful_shutdown(stopping.clone().begun())
         .into_future();
     let cut = async {
-        stopped(stopping).await;
+        stopping.begun().await;
         sleep(STOP_TIMEOUT).await;
     };
     tokio::select! {
@@ -126,9 +116,4 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
         ))
         .into()
     })
-}
-
-async fn stopped(mut phase: watch::Receiver<Phase>) {
-    // A sender that is gone has sent the phase before.
-    let _ = phase.wait_for(|phase| *phase == Phase::Stopping).await;
 }

@@ -1,4 +1,5 @@
-// Keeps the list of nodes up to date while somebody looks, and points at the likely reason of a lost cookie.
+// Keeps the list of nodes up to date while somebody looks, says when the session has ended, and points at the likely
+// reason of a lost cookie.
 // Every page works without it.
 'use strict';
 
@@ -36,6 +37,44 @@ function watchNodes(form) {
   setInterval(ask, PERIOD_MS);
 }
 
+const CAUSES = {
+  user: 'you logged out, here or from another of your sessions.',
+  admin: 'an administrator ended it.',
+  idle: 'nobody used it for a while.',
+  absolute: 'it was as old as a session may get.',
+  epoch: 'all sessions of yours were ended.',
+  rebound: 'somebody has logged in with it since.',
+};
+
+// A node that cannot know any more closes the stream, and whoever comes again meets another or is told.
+const RETRIES_MAX = 20;
+const RETRY_MS = 2000;
+
+function watchSession(live, retries) {
+  const events = new EventSource(live.dataset.events);
+  events.addEventListener('here', (event) => {
+    retries = RETRIES_MAX;
+    live.dataset.node = event.data;
+    live.textContent = `${event.data} tells this page when your session ends.`;
+  });
+  events.addEventListener('ended', (event) => {
+    if (event.data === 'unknown') return;
+    events.close();
+    live.dataset.cause = event.data;
+    live.className = 'note';
+    const again = document.createElement('a');
+    again.href = live.dataset.home;
+    again.textContent = 'Log in again';
+    const why = CAUSES[event.data] || 'it is gone.';
+    live.replaceChildren(`Your session has ended: ${why} `, again);
+  });
+  events.addEventListener('error', () => {
+    if (events.readyState !== EventSource.CLOSED || live.dataset.cause || !retries) return;
+    // Not all pages at the same time.
+    setTimeout(watchSession, RETRY_MS * (1 + Math.random()), live, retries - 1);
+  });
+}
+
 // navigator.cookieEnabled says nothing of what is blocked for one site.
 function keepsCookies() {
   document.cookie = 'cookie-test=1; SameSite=Lax';
@@ -53,5 +92,7 @@ function explainLostCookie(page) {
 
 const nodes = document.getElementById('nodes');
 if (nodes) watchNodes(nodes);
+const live = document.getElementById('live');
+if (live) watchSession(live, RETRIES_MAX);
 const lost = document.getElementById('cookie-missing');
 if (lost) explainLostCookie(lost);

@@ -2,6 +2,7 @@
 //!
 //! It is what an application on anynode looks like: nothing here knows that there are other nodes.
 
+mod open;
 mod page;
 mod rows;
 
@@ -20,6 +21,7 @@ use serde_json::{Value, json};
 
 use crate::args::Strategy;
 use crate::demo::Around;
+use crate::stop::Stopping;
 
 /// Longer names are refused: nobody has to read them.
 const NAME_CHARS_MAX: usize = 40;
@@ -46,6 +48,8 @@ pub(crate) struct Shop {
     pub(crate) home: &'static str,
     /// Where its sessions live.
     pub(crate) strategy: Strategy,
+    /// When its connections that are open have to be closed, that others may serve them.
+    pub(crate) stopping: Stopping,
     /// What a demonstration shows around it.
     pub(crate) around: Box<dyn Fn() -> Around + Send + Sync>,
 }
@@ -88,6 +92,8 @@ pub(crate) fn shop(
         .route("/cart/remove", post(take_from_cart))
         .route("/visit", get(visit).post(visit))
         .route("/whoami", get(who_am_i))
+        .route("/session/events", get(open::events))
+        .route("/session/socket", get(open::socket))
         .with_state(Arc::new(shop))
         .merge(more)
         .layer(sessions)

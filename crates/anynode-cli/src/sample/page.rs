@@ -43,6 +43,12 @@ pub(super) fn shop(
 ) -> String {
     let chip = |node: &String| fill(include_str!("html/chip.html"), &[("node", node)]);
     let sessions: String = sessions.iter().map(rows::session).collect();
+    let live: &[(&str, &dyn std::fmt::Display)] = &[("base", &shop.base), ("home", &shop.home)];
+    let live = match shop.strategy {
+        Strategy::Central | Strategy::NearCache => fill(include_str!("html/live.html"), live),
+        // The next node that the page is told to ask knows nothing of it.
+        Strategy::Memory => String::new(),
+    };
     let add = |item| fill(include_str!("html/add.html"), &[("item", &item)]);
     fill(
         include_str!("html/shop.html"),
@@ -51,6 +57,7 @@ pub(super) fn shop(
             ("home", &shop.home),
             ("user", &user),
             ("visits", &visits),
+            ("live", &live),
             ("trail", &trail.iter().map(chip).collect::<String>()),
             ("cart_count", &cart.len()),
             ("cart", &rows::cart(cart)),

@@ -9,6 +9,7 @@ mod state;
 use std::env;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Error};
 use anynode_gateway::{Gateway, GatewayConfig, Running, StartError};
@@ -22,6 +23,10 @@ use crate::args;
 use crate::misuse::Misuse;
 use crate::stop::StopSignals;
 use crate::store;
+
+/// How long the gateway lets what is under way finish once it is asked to stop. Pages leave an event stream open,
+/// and whoever pressed Ctrl-C waits.
+const FINISH_MAX: Duration = Duration::from_secs(2);
 
 /// Whether nodes that ended are started again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +110,8 @@ fn executable() -> Result<PathBuf, Error> {
 
 /// Starts the gateway before the nodes, so that a taken port is found before anything else runs.
 fn start_gateway(listen: SocketAddr) -> Result<Running, Error> {
-    let config = GatewayConfig::new(listen, Vec::new());
+    let mut config = GatewayConfig::new(listen, Vec::new());
+    config.limits.stop_timeout = FINISH_MAX;
     Gateway::new(config).start().map_err(|error| match error {
         StartError::Listen { address, source } => Misuse(format!(
             "cannot listen on {address}: {source}; choose another address with --listen, such as \
