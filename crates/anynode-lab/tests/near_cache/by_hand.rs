@@ -2,7 +2,7 @@
 
 use anynode_lab::server::Kind;
 
-use crate::scene::{Scene, handle, payload};
+use crate::scene::{POSTGRES_DELETES_ALL, REDIS_DELETES_ALL, Scene, handle, payload};
 
 /// Writes and revocations of one node, as the other sees them, and sessions that somebody
 /// deletes with the tools of the server.
@@ -28,16 +28,10 @@ async fn check(kind: Kind, delete_all: &[&str]) {
 
 #[tokio::test]
 async fn on_redis() {
-    let script =
-        "for _, key in ipairs(redis.call('KEYS', '*:k:s:*')) do redis.call('DEL', key) end";
-    check(Kind::Redis, &["EVAL", script, "0"]).await;
+    check(Kind::Redis, &REDIS_DELETES_ALL).await;
 }
 
 #[tokio::test]
 async fn on_postgres() {
-    let delete = "DO $$ DECLARE s text; BEGIN
-        FOR s IN SELECT schemaname FROM pg_tables WHERE tablename = 'record' LOOP
-            EXECUTE format('DELETE FROM %I.record', s);
-        END LOOP; END $$";
-    check(Kind::Postgres, &[delete]).await;
+    check(Kind::Postgres, &POSTGRES_DELETES_ALL).await;
 }

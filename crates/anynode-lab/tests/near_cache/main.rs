@@ -4,6 +4,9 @@
 
 mod by_hand;
 mod disorder;
+mod open;
 mod outages;
+mod process;
 mod receipts;
 mod scene;
+mod visitor;

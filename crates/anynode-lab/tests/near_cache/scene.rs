@@ -19,6 +19,19 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// The lease of the nodes: their default.
 pub(crate) const LEASE: Duration = Duration::from_secs(1);
 
+/// What somebody types into `redis-cli` who deletes all sessions by hand.
+pub(crate) const REDIS_DELETES_ALL: [&str; 3] = [
+    "EVAL",
+    "for _, key in ipairs(redis.call('KEYS', '*:k:s:*')) do redis.call('DEL', key) end",
+    "0",
+];
+
+/// What somebody types into `psql` who does.
+pub(crate) const POSTGRES_DELETES_ALL: [&str; 1] = ["DO $$ DECLARE s text; BEGIN
+    FOR s IN SELECT schemaname FROM pg_tables WHERE tablename = 'record' LOOP
+        EXECUTE format('DELETE FROM %I.record', s);
+    END LOOP; END $$"];
+
 /// Two nodes on one server.
 pub(crate) struct Scene {
     pub(crate) server: Server,
