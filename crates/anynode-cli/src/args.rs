@@ -132,6 +132,9 @@ pub(crate) struct Node {
     /// Shows the other nodes and a second shop on this node's memory, as `anynode up` asks for.
     #[arg(long, hide = true)]
     pub(crate) demo: bool,
+    /// Tells in every answer how old the knowledge of the session is, as proofs ask for.
+    #[arg(long, hide = true)]
+    pub(crate) tell_age: bool,
 }
 
 #[derive(Debug, Args)]

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use anynode::CookieConfig;
 use anynode::core::Store;
+use anynode::{AgeHeader, CookieConfig};
 use axum::Router;
 use axum::extract::State;
 use axum::http::header::{
@@ -52,6 +52,7 @@ fn shop(node: &args::Node, store: Arc<dyn Store>, stopping: &Stopping) -> Router
         home: Tab::Central.home(),
         strategy: node.strategy,
         stopping: stopping.clone(),
+        age_header: age_header(node),
         around: Box::new(Around::default),
     };
     sample::shop(shop, store, cookie(), Router::new())
@@ -72,6 +73,7 @@ fn two_shops(
             home: tab.home(),
             strategy,
             stopping: stopping.clone(),
+            age_header: age_header(node),
             around: Box::new(move || demo::around(tab, &siblings)),
         }
     };
@@ -88,6 +90,14 @@ fn two_shops(
 /// Nodes serve plain HTTP on loopback alone, where no browser takes a `Secure` cookie from curl.
 fn cookie() -> CookieConfig {
     CookieConfig::insecure_loopback()
+}
+
+/// Whether answers tell how old the knowledge is that they are made from.
+fn age_header(node: &args::Node) -> AgeHeader {
+    match node.tell_age {
+        true => AgeHeader::Sent,
+        false => AgeHeader::Omitted,
+    }
 }
 
 /// What pages are made of besides HTML, and a sign of life.

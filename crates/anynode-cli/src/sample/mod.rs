@@ -10,7 +10,7 @@ use std::process;
 use std::sync::Arc;
 
 use anynode::core::{Handle, Store};
-use anynode::{ClearSiteData, CookieConfig, Session, SessionError, SessionLayer};
+use anynode::{AgeHeader, ClearSiteData, CookieConfig, Session, SessionError, SessionLayer};
 use axum::extract::{Form, State};
 use axum::http::{StatusCode, header::LOCATION};
 use axum::response::{IntoResponse, Response};
@@ -50,6 +50,8 @@ pub(crate) struct Shop {
     pub(crate) strategy: Strategy,
     /// When its connections that are open have to be closed, that others may serve them.
     pub(crate) stopping: Stopping,
+    /// Whether its answers tell how old the knowledge is that they are made from.
+    pub(crate) age_header: AgeHeader,
     /// What a demonstration shows around it.
     pub(crate) around: Box<dyn Fn() -> Around + Send + Sync>,
 }
@@ -78,6 +80,7 @@ pub(crate) fn shop(
 ) -> Router {
     let sessions = SessionLayer::from_arc(store)
         .with_cookie(cookie)
+        .with_age_header(shop.age_header)
         // All programs on loopback share one jar, and a logout here is none of theirs.
         .with_clear_site_data(ClearSiteData::Omitted);
     Router::new()

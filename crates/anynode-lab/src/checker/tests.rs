@@ -24,6 +24,7 @@ fn call(kind: Kind, invoked: u64, ended: u64) -> Call {
         owner: None,
         visits: None,
         cookie_bytes: 0,
+        from_copy: false,
     }
 }
 

@@ -27,7 +27,7 @@ pub struct Compare {
     /// Compare these alone; may be given more than once
     #[arg(long = "strategy", value_enum)]
     pub strategies: Vec<Strategy>,
-    /// The store of `central`: its URL, or what is to be started, such as `redis` or `postgres`;
+    /// The store of `central` and `near-cache`: its URL, or what is to be started, such as `redis` or `postgres`;
     /// `sqlite`, the default, is a new file
     #[arg(long, value_name = "URL|KIND", default_value_t)]
     pub store: Wanted,

@@ -74,7 +74,7 @@ impl Front {
 
 fn config_of(strategy: Strategy) -> String {
     let affinity = match strategy {
-        Strategy::Memory | Strategy::Central => "kind = \"none\"\n",
+        Strategy::Memory | Strategy::Central | Strategy::NearCache => "kind = \"none\"\n",
         Strategy::StickyCookie => {
             "kind = \"cookie\"\nname = \"affinity\"\n\
              keys = [{ id = 1, file = \"affinity.key\" }]\n"

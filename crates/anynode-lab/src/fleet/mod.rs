@@ -37,7 +37,7 @@ pub struct Plan {
     pub strategy: Strategy,
     /// How many nodes there are at first; 1 to [`NODES_MAX`].
     pub nodes: usize,
-    /// The URL of the store of [`Strategy::Central`]; a new SQLite file if none is named.
+    /// The URL of the store of a strategy that has one; a new SQLite file if none is named.
     pub store: Option<String>,
     /// The processes of the server that this store is, for [`Usage::store_cpu`]; none where it
     /// has none, or they are on another machine.
@@ -92,13 +92,12 @@ impl Fleet {
     /// When one of them does not start.
     pub async fn start(plan: &Plan) -> Result<Self, Error> {
         let directory = tempfile::tempdir().context("there is no place for a fleet's files")?;
-        let store = match plan.strategy {
-            Strategy::Central => Some(plan.store.clone().unwrap_or_else(|| {
+        let store = plan.strategy.has_store().then(|| {
+            plan.store.clone().unwrap_or_else(|| {
                 let path: PathBuf = directory.path().join("sessions.db");
                 format!("sqlite:{}", path.display())
-            })),
-            Strategy::Memory | Strategy::StickyCookie | Strategy::StickyIp => None,
-        };
+            })
+        });
         let launcher = Launcher::new(plan, store)?;
         let ranks = fill(&launcher, plan.strategy, 1..=plan.nodes, 0).await?;
         let lines: Vec<Line> = ranks.iter().map(Rank::line).collect();

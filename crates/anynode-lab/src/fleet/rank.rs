@@ -53,10 +53,12 @@ impl Rank {
         incarnation: u64,
     ) -> Result<Self, Error> {
         let name = name(number);
-        let arguments = ["node", "--name", &name, "--strategy", strategy.of_node()];
-        let process = launcher
-            .launch(&name, &arguments.map(OsString::from))
-            .await?;
+        let mut arguments = vec!["node", "--name", &name, "--strategy", strategy.of_node()];
+        if strategy == Strategy::NearCache {
+            arguments.push("--tell-age");
+        }
+        let arguments: Vec<_> = arguments.into_iter().map(OsString::from).collect();
+        let process = launcher.launch(&name, &arguments).await?;
         Ok(Self {
             number,
             incarnation,

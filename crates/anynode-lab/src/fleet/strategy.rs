@@ -19,17 +19,20 @@ pub enum Strategy {
     /// Sessions in a store that all nodes share, requests in turn.
     #[default]
     Central,
+    /// As [`Self::Central`], with copies on each node for as long as they may be trusted.
+    NearCache,
 }
 
 // === impl Strategy ===
 
 impl Strategy {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Memory,
         Self::StickyCookie,
         Self::StickyIp,
         Self::Central,
+        Self::NearCache,
     ];
 
     /// Its name, the same everywhere.
@@ -40,6 +43,16 @@ impl Strategy {
             Self::StickyCookie => "sticky-cookie",
             Self::StickyIp => "sticky-ip",
             Self::Central => "central",
+            Self::NearCache => "near-cache",
+        }
+    }
+
+    /// Whether sessions are in a store that all nodes share.
+    #[must_use]
+    pub const fn has_store(self) -> bool {
+        match self {
+            Self::Memory | Self::StickyCookie | Self::StickyIp => false,
+            Self::Central | Self::NearCache => true,
         }
     }
 
@@ -48,6 +61,7 @@ impl Strategy {
         match self {
             Self::Memory | Self::StickyCookie | Self::StickyIp => "memory",
             Self::Central => "central",
+            Self::NearCache => "near-cache",
         }
     }
 }

@@ -39,6 +39,9 @@ pub struct Call {
     pub visits: Option<u64>,
     /// The length of the `Cookie` header that was sent.
     pub cookie_bytes: u32,
+    /// Whether the answer says that it was made from a copy of the session.
+    #[serde(default)]
+    pub from_copy: bool,
 }
 
 /// What a call asks for.

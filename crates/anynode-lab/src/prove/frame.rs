@@ -26,13 +26,13 @@ pub struct Terms {
     /// What users do and when, and which nodes are killed, follows from it; random by default
     #[arg(long)]
     pub seed: Option<u64>,
-    /// The store of `central`: its URL, or what is to be started, such as `redis` or `postgres`,
+    /// The store of `central` and `near-cache`: its URL, or what is to be started, such as `redis` or `postgres`,
     /// which is then also killed, restarted and failed over in the run; `sqlite`, the default, is
     /// a new file
     #[arg(long, value_name = "URL|KIND")]
     pub store: Option<Wanted>,
-    /// How users are kept logged in. Only `central` claims to lose nothing; for the others the
-    /// loss is printed, and it is a failure if there is none where there must be
+    /// How users are kept logged in. `central` and `near-cache` claim to lose nothing; for the others
+    /// the loss is printed, and it is a failure if there is none where there must be
     #[arg(long, value_enum, default_value_t)]
     pub strategy: Strategy,
     /// Print the summary as one line of JSON
@@ -202,7 +202,7 @@ impl Terms {
     /// What contradicts itself in these terms, if anything.
     #[must_use]
     pub fn mistake(&self) -> Option<String> {
-        let keeps_none = self.strategy != Strategy::Central && self.store.is_some();
+        let keeps_none = !self.strategy.has_store() && self.store.is_some();
         keeps_none.then(|| {
             let strategy = self.strategy;
             format!("--strategy {strategy} keeps no session in a store; leave out --store")
@@ -212,7 +212,7 @@ impl Terms {
     /// The store that was asked for, set up so that it loses nothing; none for a strategy that
     /// has none.
     pub(super) async fn home(&self) -> Result<Option<Home>, Error> {
-        if self.strategy != Strategy::Central {
+        if !self.strategy.has_store() {
             return Ok(None);
         }
         let wanted = self.store.clone().unwrap_or_default();

@@ -176,7 +176,9 @@ impl LostSessions {
 
     fn claim(&self) -> Claim {
         match (self.terms.strategy, self.change_addresses) {
-            (Strategy::Central, _) | (Strategy::StickyCookie, true) => Claim::NoLoss,
+            (Strategy::Central | Strategy::NearCache, _) | (Strategy::StickyCookie, true) => {
+                Claim::NoLoss
+            }
             (Strategy::Memory | Strategy::StickyIp, _) | (Strategy::StickyCookie, false) => {
                 Claim::SomeLoss
             }

@@ -104,6 +104,8 @@ impl RisenSessions {
                 Strategy::Central => Claim::NoLoss,
                 // A logout reaches whichever node is next, and the session stays where it is.
                 Strategy::Memory => Claim::SomeLoss,
+                // What it claims of an ended session is `revoked-accepted`.
+                Strategy::NearCache => Claim::None,
                 // A pinned client logs out where its session is.
                 Strategy::StickyCookie | Strategy::StickyIp => Claim::None,
             },

@@ -16,6 +16,7 @@ pub(super) struct Answer {
     pub(super) node: Option<Box<str>>,
     pub(super) owner: Option<Box<str>>,
     pub(super) visits: Option<u64>,
+    pub(super) from_copy: bool,
 }
 
 /// The part of the sample application's answers that matters here.
@@ -37,6 +38,7 @@ impl Answer {
             node: None,
             owner: None,
             visits: None,
+            from_copy: false,
         }
     }
 
@@ -52,6 +54,7 @@ impl Answer {
             node,
             owner: None,
             visits: None,
+            from_copy: is_from_copy(response),
         };
         if answer.outcome == Outcome::Ok && matches!(kind, Kind::Visit | Kind::WhoAmI) {
             answer.read_body(kind, response.body());
@@ -72,6 +75,12 @@ impl Answer {
         self.owner = user;
         self.visits = visits;
     }
+}
+
+/// Whether a node with a near cache says that it asked nobody.
+fn is_from_copy(response: &Response<Bytes>) -> bool {
+    let age = response.headers().get("anynode-session-age");
+    age.is_some_and(|age| age.as_bytes().ends_with(b"; copy"))
 }
 
 fn outcome_of(kind: Kind, status: StatusCode) -> Outcome {
@@ -106,6 +115,17 @@ mod tests {
         assert_eq!(visit(502, ""), (Outcome::Unknown, None));
         assert_eq!(visit(200, "torn"), (Outcome::Unknown, None));
         assert_eq!(read(Kind::Logout, 303, ""), (Outcome::Ok, None));
+    }
+
+    #[test]
+    fn an_answer_from_a_copy_says_so() {
+        let from_copy = |age| {
+            let response = Response::builder().header("anynode-session-age", age);
+            let response = response.body(Bytes::from_static(b"{}")).unwrap();
+            Answer::read(Kind::WhoAmI, &response).from_copy
+        };
+        assert!(from_copy("1234; copy"));
+        assert!(!from_copy("1234; store"));
     }
 
     #[test]

@@ -234,6 +234,7 @@ impl Person {
             node: answer.node,
             owner: answer.owner,
             visits: answer.visits,
+            from_copy: answer.from_copy,
             cookie_bytes: cookies.map_or(0, |text| u32::try_from(text.len()).unwrap_or(u32::MAX)),
         });
     }

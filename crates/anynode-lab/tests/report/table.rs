@@ -47,6 +47,17 @@ fn the_expected_numbers_give_the_table_of_the_known_ways() {
     assert_eq!(answer("revoke", "central", as_is), good("yes"));
     assert_eq!(answer("hop", "central", as_is), bad("yes"));
     assert_eq!(answer("death", "central", as_is), good("sessions survive"));
+    let some = ("some".to_owned(), Mark::Unknown);
+    assert_eq!(answer("stateless", "near-cache", as_is), good("yes"));
+    assert_eq!(
+        answer("revoke", "near-cache", as_is),
+        good("within the lease")
+    );
+    assert_eq!(answer("hop", "near-cache", as_is), some);
+    assert_eq!(
+        answer("death", "near-cache", as_is),
+        good("sessions survive")
+    );
 }
 
 #[test]
@@ -62,6 +73,8 @@ fn one_user_logged_out_turns_the_verdict() {
 fn one_revoked_request_accepted_turns_the_verdict() {
     let accepts_one = |row: &mut Row| row.revoked.accepted = 1;
     assert_eq!(answer("revoke", "central", accepts_one), bad("no"));
+    let too_long = |row: &mut Row| row.revoked.longest_ms = 1_011;
+    assert_eq!(answer("revoke", "near-cache", too_long), bad("no"));
 }
 
 #[test]

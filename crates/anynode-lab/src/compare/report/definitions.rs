@@ -121,7 +121,7 @@ fn revocation() -> [Definition<'static>; 2] {
     ]
 }
 
-fn cost(store: &str) -> [Definition<'_>; 4] {
+fn cost(store: &str) -> [Definition<'_>; 5] {
     [
         define(
             "store-calls",
@@ -130,6 +130,14 @@ fn cost(store: &str) -> [Definition<'_>; 4] {
              answers within the node's process; with a store on another machine each is a round \
              trip.",
             |row| per_request(row, Some(row.cost.store_calls)),
+        ),
+        define(
+            "reads-from-copies",
+            "reads answered from a copy",
+            "Requests in steady load that only asked for their session and were answered from a \
+             copy on the node, of all such requests. Half of the requests write, and a write on \
+             one node outdates the copies on the others.",
+            |row| share(row.cost.reads_from_copies, row.cost.reads),
         ),
         define(
             "cpu-gateway",

@@ -215,6 +215,12 @@ pub struct Cost {
     pub nodes_cpu_us: u32,
     /// Processor time of the store's own processes; absent when it has none.
     pub store_cpu_us: Option<u32>,
+    /// How many of the requests only asked for the session.
+    #[serde(default)]
+    pub reads: u32,
+    /// Those of them that were answered from a copy on the node.
+    #[serde(default)]
+    pub reads_from_copies: u32,
 }
 
 /// How long requests took, from when they were due.

@@ -9,6 +9,12 @@ use super::{Report, Row, Step, count, ratio, seconds};
 /// that is asked by every request (one or more), so noise cannot turn the verdict.
 const HOP_CALLS_MIN: f64 = 0.05;
 
+/// From so many on, there is no request without one.
+const HOP_CALLS_EACH: f64 = 1.0;
+
+/// For so long a node that is cut off may go on with copies: L of a lease of one second.
+const LEASE_MS: u32 = 1_010;
+
 /// What is done to a fleet on purpose.
 const PLANNED: [Step; 3] = [Step::RollingDeploy, Step::ScaleUp, Step::ScaleDown];
 
@@ -36,14 +42,16 @@ pub(super) fn lines(report: &Report) -> Vec<VerdictLine> {
             "revoke",
             "revoke instantly",
             "yes: of the requests of revoked sessions that began after the revocation had been \
-             acknowledged, none was accepted.",
+             acknowledged, none was accepted. Nodes with a near cache may accept some until they \
+             have heard of it, and none after their lease; the number is how long that took.",
             &revoke,
         ),
         line(
             "hop",
             "extra hop per request",
-            "yes: at least 0.05 calls of a store that the nodes share for each request in steady \
-             load. SQLite answers within the node's process; a store on another machine makes \
+            "no: fewer than 0.05 calls of a store that the nodes share for each request in steady \
+             load. yes: at least one for each. some: in between; a near cache asks for what it has \
+             no copy of, and writes through. SQLite answers within the node's process; a store on another machine makes \
              each call a round trip.",
             &hop,
         ),
@@ -79,6 +87,10 @@ fn revoke(row: &Row) -> Answer {
     if revoked.accepted == 0 {
         return good("yes", format!("{share} accepted"));
     }
+    if row.strategy == "near-cache" && revoked.longest_ms <= LEASE_MS {
+        let longest = revoked.longest_ms;
+        return good("within the lease", format!("{share}, up to {longest} ms"));
+    }
     let longest = seconds(revoked.longest_ms);
     bad("no", format!("{share}, up to {longest}"))
 }
@@ -91,6 +103,9 @@ fn hop(row: &Row) -> Answer {
     let evidence = format!("{} calls", ratio(calls));
     if calls < HOP_CALLS_MIN {
         return good("no", evidence);
+    }
+    if calls < HOP_CALLS_EACH {
+        return answer("some", evidence, Mark::Unknown);
     }
     bad("yes", evidence)
 }

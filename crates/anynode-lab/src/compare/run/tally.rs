@@ -208,7 +208,7 @@ impl<'a> Tally<'a> {
         let [before, after] = &self.course.steady;
         let used = after.usage.since(&before.usage);
         // A node's own memory is asked through the same interface, and nobody else is.
-        let is_shared = self.strategy == Strategy::Central;
+        let is_shared = self.strategy.has_store();
         Cost {
             requests: number(after.calls.saturating_sub(before.calls)),
             store_calls: if is_shared {
@@ -219,7 +219,15 @@ impl<'a> Tally<'a> {
             gateway_cpu_us: micros(used.gateway_cpu),
             nodes_cpu_us: micros(used.node_cpu),
             store_cpu_us: used.store_cpu.filter(|_| is_shared).map(micros),
+            reads: number(self.steady_reads().count()),
+            reads_from_copies: number(self.steady_reads().filter(|call| call.from_copy).count()),
         }
+    }
+
+    /// What only asked for the session in steady load, and was answered.
+    fn steady_reads(&self) -> impl Iterator<Item = &'a Call> {
+        let steady = self.calls_in(|window, at| window.step == Step::Steady && window.has(at));
+        steady.filter(|call| call.kind == Kind::WhoAmI && call.is_accepted())
     }
 
     fn revoked(&self) -> Revoked {

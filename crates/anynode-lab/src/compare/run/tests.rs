@@ -31,6 +31,7 @@ fn call(user: u32, session: u32, at_ms: u64, kind: Kind, outcome: Outcome) -> Ca
         owner: Some(name_of(user).into()),
         visits: None,
         cookie_bytes: 46,
+        from_copy: false,
     }
 }
 

@@ -202,6 +202,7 @@ mod tests {
             owner: None,
             visits: None,
             cookie_bytes: 0,
+            from_copy: false,
         }
     }
 
