@@ -10,7 +10,8 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::flow::Flow;
-use super::proxy::{Counts, Ending, Orders};
+use super::orders::{Ending, Orders};
+use super::proxy::Counts;
 use super::{Fault, Way};
 
 /// How long one that is closed in order may still send.

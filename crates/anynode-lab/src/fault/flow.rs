@@ -7,8 +7,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
+use super::orders::{Ending, Orders};
 use super::piece::{Fate, Piece};
-use super::proxy::{Counts, Ending, Orders};
+use super::proxy::Counts;
 use super::{Act, Fault, Way, Which};
 use crate::clock::boot_time;
 

@@ -6,13 +6,16 @@
 
 mod connection;
 mod flow;
+mod orders;
 mod overtaking;
+mod owner;
 mod piece;
 mod proxy;
 mod wall_clock;
 
 use std::time::Duration;
 
+pub(crate) use self::orders::Callers;
 pub use self::overtaking::Overtaking;
 pub use self::proxy::Proxy;
 pub use self::wall_clock::WallClocks;

@@ -1,18 +1,18 @@
 //! The proxy: where it listens, and what it is told.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
 
 use super::Fault;
 use super::connection::serve;
+use super::orders::{Callers, Desk};
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1024;
@@ -21,28 +21,9 @@ const BACKLOG: u32 = 1024;
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
-    orders: watch::Sender<Orders>,
+    desk: Desk,
     counts: Arc<Counts>,
     accepting: JoinHandle<()>,
-}
-
-/// What the connections are told.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Orders {
-    pub(super) fault: Fault,
-    /// How many times something was said.
-    pub(super) number: u64,
-    /// What ended all connections last, if anything, and which order that was: one that was
-    /// opened before that ends, even if it hears of a later order first.
-    pub(super) ended: Option<(u64, Ending)>,
-}
-
-/// How connections are ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
-    Reset,
-    Cut,
-    HalfOpen,
 }
 
 #[derive(Debug, Default)]
@@ -61,35 +42,33 @@ impl Proxy {
     /// # Errors
     /// When there is no free port.
     pub async fn start(upstream: SocketAddr, seed: u64) -> io::Result<Self> {
-        Self::start_sparing(upstream, seed, None).await
+        Self::start_for(upstream, seed, Callers::default()).await
     }
 
-    /// As [`Self::start`]; to connections from `spared` nothing is done.
+    /// As [`Self::start`], with callers of whom some are spared or all told apart.
     ///
     /// # Errors
     /// When there is no free port.
-    pub async fn start_sparing(
+    pub(crate) async fn start_for(
         upstream: SocketAddr,
         seed: u64,
-        spared: Option<IpAddr>,
+        callers: Callers,
     ) -> io::Result<Self> {
         let (reserve, listener) = bind()?;
         let address = listener.local_addr()?;
-        let (orders, ordered) = watch::channel(Orders::default());
+        let desk = Desk::new(callers);
         let counts = Arc::new(Counts::default());
         let door = Door {
             address,
             upstream,
             seed,
-            ordered,
-            spared,
-            calm: watch::Sender::default(),
+            desk: desk.clone(),
             counts: counts.clone(),
             _reserve: reserve,
         };
         Ok(Self {
             address,
-            orders,
+            desk,
             counts,
             accepting: tokio::spawn(door.accept(listener)),
         })
@@ -104,13 +83,14 @@ impl Proxy {
     /// Does this, and no longer what was done before.
     pub fn set(&self, fault: Fault) {
         self.counts.replies.store(0, Ordering::Relaxed);
-        self.orders.send_modify(|orders| {
-            orders.number += 1;
-            if let Some(ending) = fault.ending() {
-                orders.ended = Some((orders.number, ending));
-            }
-            orders.fault = fault;
-        });
+        self.desk.say(fault);
+    }
+
+    /// Does this to the connections of one process, a child of this one, and to those of others
+    /// what was done before; only where processes are told apart.
+    pub(crate) fn set_for(&self, process: u32, fault: Fault) {
+        self.counts.replies.store(0, Ordering::Relaxed);
+        self.desk.say_to(process, fault);
     }
 
     /// Does nothing any more.
@@ -172,45 +152,29 @@ struct Door {
     address: SocketAddr,
     upstream: SocketAddr,
     seed: u64,
-    ordered: watch::Receiver<Orders>,
-    /// Where connections come from that are left alone, and what those are told.
-    spared: Option<IpAddr>,
-    calm: watch::Sender<Orders>,
+    desk: Desk,
     counts: Arc<Counts>,
     _reserve: TcpSocket,
-}
-
-// === impl Fault ===
-
-impl Fault {
-    /// What it does to connections that are open.
-    pub(super) fn ending(&self) -> Option<Ending> {
-        match self {
-            Self::Reset => Some(Ending::Reset),
-            Self::Cut => Some(Ending::Cut),
-            Self::HalfOpen => Some(Ending::HalfOpen),
-            _ => None,
-        }
-    }
 }
 
 // === impl Door ===
 
 impl Door {
     /// Lets connections in until it is dropped, which ends them.
-    async fn accept(mut self, listener: TcpListener) {
+    async fn accept(self, listener: TcpListener) {
         let mut listener = Some(listener);
         let mut connections = JoinSet::new();
+        let mut ordered = self.desk.ordered();
         let mut number = 0;
         loop {
-            let refuses = self.ordered.borrow_and_update().fault == Fault::Refuse;
+            let refuses = ordered.borrow_and_update().fault == Fault::Refuse;
             if refuses {
                 listener = None;
             } else if listener.is_none() {
                 listener = listen(self.address).ok();
             }
             let accepted = tokio::select! {
-                changed = self.ordered.changed() => match changed {
+                changed = ordered.changed() => match changed {
                     Ok(()) => continue,
                     Err(_) => return,
                 },
@@ -224,12 +188,12 @@ impl Door {
             self.counts.accepted.fetch_add(1, Ordering::Relaxed);
             // Any two connections draw from generators that have nothing in common.
             let seed = self.seed ^ u64::wrapping_mul(number, 0x9e37_79b9_7f4a_7c15);
-            let ordered = match self.spared == Some(from.ip()) {
-                true => self.calm.subscribe(),
-                false => self.ordered.clone(),
-            };
-            let counts = self.counts.clone();
-            connections.spawn(serve(client, self.upstream, seed, ordered, counts));
+            let (desk, counts) = (self.desk.clone(), self.counts.clone());
+            let (at, upstream) = (self.address, self.upstream);
+            connections.spawn(async move {
+                let ordered = desk.ordered_for(from, at).await;
+                serve(client, upstream, seed, ordered, counts).await;
+            });
         }
     }
 }

@@ -28,7 +28,7 @@ use anyhow::{Context, Error, bail};
 use self::deployment::{Deployment, Door, Doors};
 use self::postgres::{Bouncer, Postgres};
 use self::redis::{Cluster, Sentinel, Single};
-use crate::fault::Proxy;
+use crate::fault::{Callers, Proxy};
 
 pub use self::disk::Disk;
 pub use self::kind::Kind;
@@ -45,6 +45,8 @@ pub enum Whom {
     /// Those of replicas to their primary and of sentinels to both as well, which lose sight of a
     /// primary as its clients do.
     Everybody,
+    /// As [`Self::Everybody`], and those of each process of this lab can be hit alone.
+    EachProcess,
 }
 
 /// A port that was free may be taken by another process before the server has it.
@@ -132,14 +134,14 @@ impl Server {
     /// # Errors
     /// When there is no free port, or the servers do not agree on their new names in time.
     pub async fn go_behind_proxies(&mut self, seed: u64, whom: Whom) -> Result<Vec<Proxy>, Error> {
-        let spared = match whom {
-            Whom::Clients => Some(redis::SOURCE.into()),
-            Whom::Everybody => None,
+        let callers = Callers {
+            spared: (whom == Whom::Clients).then(|| redis::SOURCE.into()),
+            told_apart: whom == Whom::EachProcess,
         };
         let mut proxies = Vec::new();
         let mut doors = Doors::default();
         for (server, number) in self.deployment.entrances().into_iter().zip(seed..) {
-            let proxy = Proxy::start_sparing(server, number, spared).await?;
+            let proxy = Proxy::start_for(server, number, callers).await?;
             let at = proxy.address();
             doors.0.push(Door { server, at });
             proxies.push(proxy);
