@@ -8,7 +8,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::compare::Compare;
 use crate::prove::{
-    self, affinity_moves::AffinityMoves, faults::Faults, lost_sessions::LostSessions,
+    self, affinity_moves::AffinityMoves, bound::revoked_accepted::RevokedAccepted,
+    bound::staleness::Staleness, faults::Faults, lost_sessions::LostSessions,
     lost_updates::LostUpdates, risen_sessions::RisenSessions, store,
 };
 use crate::server::Serve;
@@ -54,6 +55,10 @@ enum Row {
     /// Nothing is lost beyond what is promised, nothing rises and nothing hangs, whatever is
     /// done to the store
     Faults(Faults),
+    /// A revoked session is accepted by no node after the bound, whatever breaks
+    RevokedAccepted(RevokedAccepted),
+    /// How old the knowledge behind answers is, and that it is never older than the bound
+    Staleness(Staleness),
     /// The updates of processes that use a store directly and are killed
     LostUpdatesInStore(store::lost_updates::LostUpdates),
     /// Late writers against revocations, both using a store directly
@@ -106,6 +111,8 @@ fn prove(row: &Row) -> Result<(), anyhow::Error> {
         Row::RisenSessions(row) => prove::report(row.prove(), row.terms.format()),
         Row::AffinityMoves(row) => prove::report(row.prove(), row.format()),
         Row::Faults(row) => prove::report(row.prove(), row.format()),
+        Row::RevokedAccepted(row) => prove::report(row.prove(), row.order.format()),
+        Row::Staleness(row) => prove::report(row.prove(), row.order.format()),
         Row::LostUpdatesInStore(row) => prove::report(row.prove(), row.terms.format()),
         Row::RisenSessionsInStore(row) => prove::report(row.prove(), row.terms.format()),
     }
@@ -122,6 +129,8 @@ impl Row {
             Self::RisenSessions(row) => row.terms.mistake(),
             Self::AffinityMoves(_)
             | Self::Faults(_)
+            | Self::RevokedAccepted(_)
+            | Self::Staleness(_)
             | Self::LostUpdatesInStore(_)
             | Self::RisenSessionsInStore(_) => None,
         }

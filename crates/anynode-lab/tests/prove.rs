@@ -74,6 +74,54 @@ fn no_session_is_accepted_after_its_end() {
     assert!(printed.contains(", 0 risen; 0 of "), "{printed}");
 }
 
+/// Of the situations, those in which a copy, a lease and a gap are put to the test.
+const SITUATIONS: [&str; 3] = [
+    "--situation=healthy",
+    "--situation=cut",
+    "--situation=slow-then-silent",
+];
+
+#[test]
+fn no_revoked_session_is_accepted_after_the_bound() {
+    let row = ["revoked-accepted", "--revocations=90", "--store=redis"];
+    let printed = prove(&[&row[..], &SITUATIONS].concat());
+    assert!(printed.contains(" requests after the bound accepted; refused after p50"));
+    let last = printed.lines().last().expect("a summary");
+    assert!(last.contains("in 3 situations; 0 of "), "{printed}");
+    assert!(last.contains(", 0 refused falsely"), "{printed}");
+}
+
+#[test]
+fn on_a_file_a_revoked_session_is_accepted_by_no_request_that_is_sent_afterwards() {
+    let row = ["revoked-accepted", "--revocations=40"];
+    let situations = ["--situation=healthy", "--situation=node-paused"];
+    let printed = prove(&[&row[..], &situations].concat());
+    assert!(
+        printed.contains("last accepted after 0.0 ms (L 0.00 s, D 0.00 s)"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn answers_are_never_behind_by_more_than_the_bound_and_the_wall_is_drawn() {
+    let directory = tempfile::tempdir().expect("there is room");
+    let svg = directory.path().join("staleness.svg");
+    let row = [
+        "staleness",
+        "--quick",
+        "--store=postgres",
+        "--situation=healthy",
+    ];
+    let drawn = format!("--svg={}", svg.display());
+    let printed = prove(&[&row[..], &["--situation=hole-from-store", &drawn]].concat());
+    assert!(
+        printed.contains(", 0 beyond it, 0 older than they said"),
+        "{printed}"
+    );
+    let svg = std::fs::read_to_string(svg).expect("it was drawn");
+    assert!(svg.contains("class=\"wall\"") && svg.contains("class=\"copies\""));
+}
+
 #[test]
 fn a_summary_in_json_says_whether_the_claim_holds() {
     let printed = prove(&["risen-sessions", "--quick", "--logouts=10", "--json"]);
@@ -95,6 +143,9 @@ fn a_proof_of_nothing_is_a_mistake_of_who_asks_for_it() {
         "lost-updates --updates=0",
         "risen-sessions --logouts=0",
         "affinity-moves --clients=0",
+        "revoked-accepted --revocations=0",
+        "revoked-accepted --situation=rain",
+        "staleness --store=nothing",
         "lost-updates-in-store --processes=0",
         "lost-updates-in-store --updates=0",
         "risen-sessions-in-store --races=0",

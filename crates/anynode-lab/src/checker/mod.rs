@@ -4,10 +4,13 @@
 //! it uses the history alone, and a test sees to that. Times are judged in the client's favour
 //! of doubt: only what one call saw after another had ended is compared.
 
+mod ends;
 mod failures;
 mod requests;
 mod revocations;
 mod sessions;
+mod spread;
+mod staleness;
 mod updates;
 
 use std::time::Duration;
@@ -16,10 +19,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::history::{Call, History, Incident, What};
 
+pub use self::ends::{Ends, Late, ends};
 pub use self::failures::{Failures, failures, recovery};
 pub use self::requests::Requests;
 pub use self::revocations::{Revocations, Risen};
 pub use self::sessions::{Loss, Sessions};
+pub use self::spread::Spread;
+pub use self::staleness::{Staleness, staleness};
 pub use self::updates::Updates;
 
 /// What a history says of the fleet.

@@ -3,8 +3,10 @@
 use super::*;
 use crate::history::{Call, Incident, Kind, Outcome, What};
 
+mod ends;
 mod failures;
 mod independence;
+mod staleness;
 mod taken_back;
 
 /// A call of session 1 of user 7 that was answered as expected, begun and ended at these

@@ -7,6 +7,7 @@ mod change;
 mod incident;
 mod nanos;
 mod recorder;
+mod witness;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,7 @@ pub use self::call::{Call, Kind, Outcome, name_of};
 pub use self::change::{Act, Change};
 pub use self::incident::{Incident, What};
 pub use self::recorder::Recorder;
+pub use self::witness::{Age, Ask, End, EndKind, Source, Told, Witnessed, Write};
 
 /// What the clients of a fleet saw, and what was done to it meanwhile.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

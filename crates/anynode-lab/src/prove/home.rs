@@ -190,6 +190,14 @@ impl Home {
         }
     }
 
+    /// As [`Self::server`], to ask them something.
+    pub(crate) fn servers(&self) -> Option<&Server> {
+        match &self.place {
+            Place::Servers(server) => Some(server),
+            Place::File(_) | Place::FileOnDisk { .. } | Place::Elsewhere => None,
+        }
+    }
+
     /// The disk of its own, if it was started with one.
     pub(crate) fn disk(&self) -> Option<&Disk> {
         match &self.place {

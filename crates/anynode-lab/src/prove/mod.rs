@@ -4,6 +4,7 @@
 //! from what its clients saw. The rows in [`store`] leave the web servers out.
 
 pub mod affinity_moves;
+pub mod bound;
 pub mod faults;
 mod frame;
 mod home;
