@@ -169,7 +169,7 @@ impl OpenConnections {
             Event::User(..) if crate::planted("open_ignores_user_entries") => {}
             Event::User(user, entry) => self.judge(user, entry),
             Event::Flush => self.flush(),
-            Event::Passed(..) => {}
+            Event::Passed(..) | Event::Roll(_) => {}
         }
     }
 
