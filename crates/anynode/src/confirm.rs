@@ -17,8 +17,8 @@ use crate::{
 /// Has every registered node pass a barrier that begins after this call, and tells who did. Core
 /// decides what is asked and when that is enough ([`Confirmation`]).
 ///
-/// It ends by the bound, whatever the store does: what fails is part of the receipt, because what
-/// was acknowledged before stands all the same.
+/// It ends by the bound, or some seconds later where the store is silent: what fails is part of
+/// the receipt, because what was acknowledged before stands all the same.
 pub(crate) async fn confirm(store: &Timely, term: Duration) -> Receipt {
     let mut confirmation = Confirmation::new(term, boot_time());
     loop {

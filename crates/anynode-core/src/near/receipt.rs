@@ -74,8 +74,10 @@ pub struct Confirmation {
     /// By node, whether it has confirmed.
     nodes: Option<BTreeMap<NodeId, bool>>,
     looks: u32,
+    looked_at: Option<Duration>,
     next_look: Duration,
     deposed: Option<Deposed>,
+    inspected_at: Option<Duration>,
     next_inspection: Duration,
 }
 
@@ -98,6 +100,10 @@ const LOOK_FIRST: Duration = Duration::from_millis(1);
 /// But no later than so often: 2^5 times the first.
 const LOOK_DOUBLINGS: u32 = 5;
 
+/// How long after the bound the last questions may take: whoever asks may have stood still until
+/// then, and what is known by then is worth more than that it was not asked for.
+const GRACE: Duration = Duration::from_secs(2);
+
 /// How many of the nodes that did not confirm are named in a line.
 const NAMED_MAX: usize = 8;
 
@@ -114,8 +120,10 @@ impl Confirmation {
             next_call: now,
             nodes: None,
             looks: 0,
+            looked_at: None,
             next_look: now,
             deposed: None,
+            inspected_at: None,
             // A fleet in which everybody answers is never asked what bounds the others.
             next_inspection: now + term / CALLS_PER_TERM,
         }
@@ -125,6 +133,11 @@ impl Confirmation {
     pub fn next(&self, now: Duration) -> Step {
         if let Some(proof) = self.proof(now) {
             return Step::Done(self.receipt(proof, now));
+        }
+        if self.end() <= now
+            && let Some(question) = self.last_question()
+        {
+            return question;
         }
         let looks = self.called != Called::NotYet;
         if self.next_call <= now && self.called != Called::Validated {
@@ -136,8 +149,7 @@ impl Confirmation {
         if self.deposed.is_none() && self.next_inspection <= now {
             return Step::Inspect;
         }
-        let mut until = self.begun + self.bound();
-        until = until.min(self.next_call);
+        let mut until = self.end().min(self.next_call);
         if looks {
             until = until.min(self.next_look);
         }
@@ -149,8 +161,9 @@ impl Confirmation {
 
     /// For how long a step that begins now may take: until there is no use in its outcome.
     pub fn patience(&self, now: Duration) -> Duration {
-        let left = (self.begun + self.bound()).saturating_sub(now);
-        left.max(AGAIN)
+        let end = self.end();
+        let until = if now < end { end } else { end + GRACE };
+        until.saturating_sub(now).max(AGAIN)
     }
 
     /// Notes what came of a call; `None` when it failed.
@@ -178,6 +191,7 @@ impl Confirmation {
     pub fn looked(&mut self, nodes: Option<&[NodeEntry]>, now: Duration) {
         self.next_look = now + LOOK_FIRST * (1 << self.looks.min(LOOK_DOUBLINGS));
         self.looks += 1;
+        self.looked_at = Some(now);
         let (Some(entries), called) = (nodes, self.called) else {
             return;
         };
@@ -202,6 +216,7 @@ impl Confirmation {
     /// Notes how long a deposed primary may answer; `None` when the store did not say.
     pub fn inspected(&mut self, deposed: Option<Deposed>, now: Duration) {
         self.deposed = deposed;
+        self.inspected_at = Some(now);
         self.next_inspection = now + self.term / CALLS_PER_TERM;
     }
 
@@ -214,15 +229,28 @@ impl Confirmation {
         if nodes.is_some_and(|nodes| nodes.values().all(|confirmed| *confirmed)) {
             return Some(Proof::Confirmed);
         }
-        let bound = self.bound();
-        if now < self.begun + bound {
+        if now < self.end() || self.last_question().is_some() {
             return None;
         }
         Some(match self.deposed {
-            Some(Deposed::Never | Deposed::Within(_)) => Proof::Bound(bound),
+            Some(Deposed::Never | Deposed::Within(_)) => Proof::Bound(self.bound()),
             Some(Deposed::Unbounded) => Proof::Unbounded,
             None => Proof::Unknown,
         })
+    }
+
+    /// What has not been asked since the end.
+    fn last_question(&self) -> Option<Step> {
+        let is_due = |asked: Option<Duration>| asked.is_none_or(|at| at < self.end());
+        if self.called != Called::NotYet && is_due(self.looked_at) {
+            return Some(Step::Look);
+        }
+        (self.deposed.is_none() && is_due(self.inspected_at)).then_some(Step::Inspect)
+    }
+
+    /// When nobody is waited for any more.
+    fn end(&self) -> Duration {
+        self.begun + self.bound()
     }
 
     /// L + D, counted on a clock that may run fast by as much as the others' run slow; where

@@ -38,11 +38,17 @@ fn without_b() -> Confirmation {
     confirmation
 }
 
-fn receipt(confirmation: &Confirmation, now: Duration) -> Receipt {
-    match confirmation.next(now) {
-        Step::Done(receipt) => receipt,
-        other => panic!("it is not done: {other:?}"),
+/// The receipt, where the last questions are not answered.
+fn receipt(confirmation: &mut Confirmation, now: Duration) -> Receipt {
+    for _ in 0..3 {
+        match confirmation.next(now) {
+            Step::Look => confirmation.looked(None, now),
+            Step::Inspect => confirmation.inspected(None, now),
+            Step::Done(receipt) => return receipt,
+            other => panic!("it is not done: {other:?}"),
+        }
     }
+    panic!("it asks on and on");
 }
 
 fn is_done(confirmation: &Confirmation, now: Duration) -> bool {
@@ -59,7 +65,7 @@ fn when_everybody_has_answered_it_is_done() {
     assert!(!is_done(&confirmation, millis(1)));
     let entries = [entry("b", Some(9)), entry("c", Some(7))];
     confirmation.looked(Some(&entries), millis(2));
-    let receipt = receipt(&confirmation, millis(2));
+    let receipt = receipt(&mut confirmation, millis(2));
     assert_eq!(receipt.proof, Proof::Confirmed);
     assert_eq!(receipt.to_string(), "3 of 3 nodes, 2 ms");
     assert!(receipt.is_proven());
@@ -71,7 +77,10 @@ fn an_answer_to_an_earlier_call_confirms_nothing() {
     confirmation.looked(Some(&[entry("a", Some(6))]), millis(1));
     assert!(!is_done(&confirmation, millis(1)));
     confirmation.looked(Some(&[entry("a", Some(7))]), millis(2));
-    assert_eq!(receipt(&confirmation, millis(2)).proof, Proof::Confirmed);
+    assert_eq!(
+        receipt(&mut confirmation, millis(2)).proof,
+        Proof::Confirmed
+    );
 }
 
 #[test]
@@ -80,7 +89,7 @@ fn who_is_counted_is_settled_by_the_first_look() {
     let entries = [entry("a", Some(7)), entry("c", None)];
     confirmation.looked(Some(&entries), millis(2));
     confirmation.inspected(Some(Deposed::Never), millis(300));
-    let nodes = receipt(&confirmation, millis(2_000)).nodes;
+    let nodes = receipt(&mut confirmation, millis(2_000)).nodes;
     let nodes = nodes.expect("they are known");
     assert_eq!(nodes.confirmed, [node("a")]);
     assert_eq!(nodes.missing, [node("b")], "it fell silent");
@@ -93,7 +102,7 @@ fn whoever_does_not_answer_is_waited_for_until_the_bound_and_not_longer() {
     let lease = TERM * 100 / 99;
     assert!(!is_done(&confirmation, lease), "this clock may run fast");
     let bound = lease * 100 / 99 + millis(1);
-    let receipt = receipt(&confirmation, bound);
+    let receipt = receipt(&mut confirmation, bound);
     assert!(matches!(receipt.proof, Proof::Bound(it) if it > lease && it <= bound));
     assert_eq!(
         receipt.to_string(),
@@ -108,7 +117,7 @@ fn the_bound_counts_how_long_a_deposed_primary_answers() {
     let deposed = Deposed::Within(Duration::from_secs(4));
     confirmation.inspected(Some(deposed), millis(250));
     assert!(!is_done(&confirmation, Duration::from_secs(5)));
-    let receipt = receipt(&confirmation, millis(5_200));
+    let receipt = receipt(&mut confirmation, millis(5_200));
     assert!(matches!(receipt.proof, Proof::Bound(bound) if bound > Duration::from_secs(5)));
 }
 
@@ -120,7 +129,7 @@ fn where_nothing_bounds_a_deposed_primary_nothing_is_claimed() {
     ] {
         let mut confirmation = without_b();
         confirmation.inspected(deposed, millis(250));
-        let receipt = receipt(&confirmation, millis(1_100));
+        let receipt = receipt(&mut confirmation, millis(1_100));
         assert_eq!(receipt.proof, expected);
         assert!(!receipt.is_proven());
         assert!(receipt.to_string().contains("may still serve"), "{receipt}");
@@ -136,7 +145,7 @@ fn a_store_that_says_nothing_is_asked_again_and_then_only_the_bound_is_claimed()
     confirmation.called(Some(Roll::Called(ROLL)), millis(60));
     confirmation.looked(None, millis(70));
     confirmation.inspected(Some(Deposed::Never), millis(300));
-    let receipt = receipt(&confirmation, millis(1_100));
+    let receipt = receipt(&mut confirmation, millis(1_100));
     assert_eq!(receipt.nodes, None);
     let text = receipt.to_string();
     assert!(text.starts_with("it is not known which nodes"), "{text}");
@@ -153,7 +162,7 @@ fn where_every_read_asks_there_is_nothing_to_wait_for() {
     unseen.called(Some(Roll::Validated), Duration::ZERO);
     confirmation.looked(Some(&entries), millis(1));
     unseen.looked(None, millis(1));
-    for (confirmation, expected) in [
+    for (mut confirmation, expected) in [
         (
             confirmation,
             "nothing to confirm: 2 nodes ask the store at every read, 1 ms",
@@ -163,7 +172,7 @@ fn where_every_read_asks_there_is_nothing_to_wait_for() {
             "nothing to confirm: nodes ask the store at every read, 1 ms",
         ),
     ] {
-        let receipt = receipt(&confirmation, millis(1));
+        let receipt = receipt(&mut confirmation, millis(1));
         assert_eq!(receipt.proof, Proof::Validated);
         assert_eq!(receipt.to_string(), expected);
     }
@@ -173,7 +182,7 @@ fn where_every_read_asks_there_is_nothing_to_wait_for() {
 fn where_nobody_keeps_copies_nobody_is_waited_for() {
     let mut confirmation = called();
     confirmation.looked(Some(&[]), millis(1));
-    let receipt = receipt(&confirmation, millis(1));
+    let receipt = receipt(&mut confirmation, millis(1));
     assert_eq!(receipt.to_string(), "no node keeps copies, 1 ms");
 }
 
@@ -212,7 +221,28 @@ fn no_step_may_take_longer_than_there_is_use_in_it() {
     let mut confirmation = without_b();
     confirmation.inspected(Some(Deposed::Never), millis(250));
     assert!(confirmation.patience(millis(300)) < millis(721));
+    let after = confirmation.patience(millis(1_100));
+    assert!(after > millis(1_900) && after < GRACE, "the last questions");
     assert_eq!(confirmation.patience(millis(5_000)), AGAIN);
+}
+
+/// The machine of whoever asks stood still from the call on until long after the bound.
+#[test]
+fn what_happened_while_the_asker_stood_still_is_asked_before_it_gives_up() {
+    let late = Duration::from_secs(60);
+    let mut confirmation = called();
+    assert_eq!(confirmation.next(late), Step::Look);
+    let entries = [entry("a", Some(7)), entry("b", None)];
+    confirmation.looked(Some(&entries), late);
+    assert_eq!(confirmation.next(late), Step::Inspect);
+    confirmation.inspected(Some(Deposed::Never), late);
+    let receipt = receipt(&mut confirmation, late);
+    assert!(matches!(receipt.proof, Proof::Bound(_)), "{receipt}");
+    let nodes = receipt.nodes.expect("they are known");
+    assert_eq!(
+        (nodes.confirmed, nodes.missing),
+        (vec![node("a")], vec![node("b")])
+    );
 }
 
 #[test]
