@@ -12,7 +12,7 @@ pub(crate) struct Case {
 pub(crate) enum Expect {
     /// The backend sees these, and so it does the request that follows on the same connection.
     Passed(&'static [&'static str]),
-    /// The backend sees these, and the connection is closed.
+    /// The backend sees these, and the connection is closed, with or without a word.
     Closed(&'static [&'static str]),
     /// The backend sees these; what follows is answered with this status and the connection is closed.
     Refused(&'static [&'static str], u16),

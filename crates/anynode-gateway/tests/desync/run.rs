@@ -99,7 +99,7 @@ fn judge(expect: Expect, came: &[u8], seen: &[Seen]) -> Result<(), String> {
             "the backend saw {requests:?}, the client {answers:?}"
         ));
     }
-    if matches!(expect, Expect::Cut | Expect::Incomplete) {
+    if matches!(expect, Expect::Closed(_) | Expect::Cut | Expect::Incomplete) {
         // It may be told why.
         answers.retain(|answer| answer.status < 400);
     }
