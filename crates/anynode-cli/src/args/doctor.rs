@@ -27,8 +27,8 @@ pub(super) const DOCTOR_HELP: &str = "\
 A URL that holds a password is better given as ANYNODE_STORE: other users of the machine may read
 the arguments of a process.
 
-The channel is tried by 64 sessions of nobody, which end within a minute; no session of anybody is
-read or changed.
+The channel is tried by 64 sessions of nobody, which end within a minute, and by logging out a user
+who is nobody (anynode-doctor); no session of anybody is read or changed.
 
 With --json it prints one object:
   {\"store\": text, \"version\": text, \"clock\": \"store\" | \"node\",
