@@ -47,8 +47,8 @@ impl Arguments {
                 }
                 "--rounds" => {
                     let rounds = number().ok_or("--rounds needs a number")?;
-                    // Fewer have no interval, and for more there are not users enough to log out.
-                    arguments.rounds = usize::try_from(rounds).unwrap().clamp(6, 19);
+                    // Fewer have no interval.
+                    arguments.rounds = usize::try_from(rounds).unwrap().clamp(6, 99);
                 }
                 "--stores" => {
                     let names = words.next().ok_or("--stores needs names")?;

@@ -18,13 +18,20 @@ pub(crate) type Side<'a> = Box<dyn Fn(usize) -> Rate<'a> + 'a>;
 /// What came of a side: its rate in each round.
 pub(crate) struct Rates(Vec<f64>);
 
-/// Lets every side take a turn in each round; each round begins with another.
+/// Lets every side take a turn in each round. Each round begins with another, and every second one
+/// goes round the other way: a side that always came after the same other would always find the
+/// caches of the machine as that left them, and two sides that read the same rows would not be
+/// alike.
 pub(crate) async fn contest(sides: &[Side<'_>], in_flight: usize, rounds: usize) -> Vec<Rates> {
     let mut rates: Vec<_> = sides.iter().map(|_| Rates(Vec::new())).collect();
     // The first round warms up.
     for round in 0..=rounds {
         for place in 0..sides.len() {
-            let number = (round + place) % sides.len();
+            let steps = match round % 2 {
+                0 => place,
+                _ => sides.len() - place,
+            };
+            let number = (round + steps) % sides.len();
             let rate = sides[number](in_flight).await;
             if round > 0 {
                 rates[number].0.push(rate);

@@ -18,6 +18,9 @@ const FEW: u32 = 10_000;
 /// How many users a turn logs out.
 const REVOKED_IN_A_TURN: u32 = 20;
 
+/// For more there are not users enough to log out.
+const ROUNDS_MAX: usize = 19;
+
 /// How many times as long it may take among very many.
 const TIMES_MAX: f64 = 1.3;
 
@@ -31,13 +34,13 @@ struct Filled {
 
 pub(crate) async fn run(arguments: &Arguments) {
     let many = arguments.sessions.max(FEW);
+    let rounds = arguments.rounds.min(ROUNDS_MAX);
     println!(
         "\n# One user of {OF_EACH_USER} sessions among {many} and among {FEW}\n\n\
-         One operation at a time, {} turns. How many times as long it takes among very many: \
+         One operation at a time, {rounds} turns. How many times as long it takes among very many: \
          median of the\nratios within a round with its 95 % interval; at most {TIMES_MAX}. \
          Filled through `create` ({} at once), PostgreSQL by\ncopying a row that `create` \
          made; then vacuumed and analyzed, as autovacuum does.\n",
-        arguments.rounds,
         fill::IN_FLIGHT
     );
     println!(
@@ -45,7 +48,7 @@ pub(crate) async fn run(arguments: &Arguments) {
          among many |\n|---|---|--:|--:|--:|--:|"
     );
     for backend in &arguments.stores {
-        compare(*backend, many, arguments.rounds).await;
+        compare(*backend, many, rounds).await;
     }
 }
 

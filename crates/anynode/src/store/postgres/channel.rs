@@ -142,7 +142,7 @@ impl PostgresChannel {
     /// The connection; another one if it ended, which goes on from the last sure cursor.
     async fn link(&mut self) -> Result<Arc<Link>, Fault> {
         if let Some(link) = &self.link {
-            if link.is_silent(self.store.deadline) {
+            if link.is_silent(boot_time(), self.store.deadline) {
                 self.store.dialler.end(link);
             }
             if link.is_open() {

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{OwnedMutexGuard, Semaphore};
+use tokio::sync::{OwnedMutexGuard, Semaphore, SemaphorePermit};
 use tokio_postgres::Row;
 
 use super::{
@@ -88,16 +88,19 @@ impl Lane {
         statement: &'static Statement,
         values: &[Value<'_>],
     ) -> Result<Vec<Row>, Fault> {
-        let room = before(until, self.room.acquire())
-            .await
-            .ok_or(Fault::Busy)?;
-        let _room = room.expect("it is never closed");
+        let _room = self.room(until).await?;
         let mut tries = 1;
         loop {
-            let link = before(until, self.link())
-                .await
-                .unwrap_or(Err(Fault::Busy))?;
-            let turn = before(until, link.turn()).await.ok_or(Fault::Busy)?;
+            let link = match self.least_busy() {
+                Some(link) => link,
+                None => before(until, self.link())
+                    .await
+                    .unwrap_or(Err(Fault::Busy))?,
+            };
+            let turn = match link.is_pooled {
+                true => before(until, link.turn()).await.ok_or(Fault::Busy)?,
+                false => link.turn().await,
+            };
             let Some(turn) = turn else {
                 continue;
             };
@@ -121,13 +124,22 @@ impl Lane {
         }
     }
 
+    /// Room for a call. Whoever waits needs a timer, and hardly ever does anybody wait.
+    async fn room(&self, until: Duration) -> Result<SemaphorePermit<'_>, Fault> {
+        if let Ok(room) = self.room.try_acquire() {
+            return Ok(room);
+        }
+        let room = before(until, self.room.acquire()).await;
+        Ok(room.ok_or(Fault::Busy)?.expect("it is never closed"))
+    }
+
     /// What a failure says of the connection. Where others were answered since a call that is late
     /// was made, the server or the way to it is slow, and connecting anew would only add to that.
     /// Bytes alone say nothing: behind a garbled length all that follows is taken for one answer
     /// that never ends.
     fn judge(&self, link: &Arc<Link>, fault: &Fault, others_were_answered: bool) {
         match fault {
-            Fault::Late if !others_were_answered || link.is_silent(self.deadline) => {
+            Fault::Late if !others_were_answered || link.is_silent(boot_time(), self.deadline) => {
                 self.dialler.end(link);
                 self.drop_link(link);
             }
@@ -136,7 +148,7 @@ impl Lane {
                 let (dialler, link, limit) = (self.dialler.clone(), link.clone(), self.deadline);
                 tokio::spawn(async move {
                     tokio::time::sleep(limit).await;
-                    if link.is_silent(limit) {
+                    if link.is_silent(boot_time(), limit) {
                         dialler.end(&link);
                     }
                 });
@@ -189,11 +201,11 @@ impl Lane {
     }
 
     fn least_busy(self: &Arc<Self>) -> Option<Arc<Link>> {
-        let mut links = self.links();
+        let (mut links, now) = (self.links(), boot_time());
         // Those who asked on a silent one may all have stopped waiting before the deadline, so
         // that nobody else finds out.
         links.retain(|link| {
-            if link.is_silent(self.deadline) {
+            if link.is_silent(now, self.deadline) {
                 self.dialler.end(link);
             }
             link.is_open()
@@ -204,7 +216,7 @@ impl Lane {
             .min_by_key(|link| Arc::strong_count(link))?
             .clone();
         let is_busy = Arc::strong_count(&link) > 2;
-        let may_be_more = || millis(boot_time()) >= self.narrow_until.load(Ordering::Relaxed);
+        let may_be_more = || millis(now) >= self.narrow_until.load(Ordering::Relaxed);
         if is_busy && links.len() < self.links_max_of(&link) && may_be_more() {
             let lane = self.clone();
             tokio::spawn(async move { lane.widen().await });

@@ -5,6 +5,7 @@ use std::{
     collections::HashMap,
     fmt,
     future::poll_fn,
+    pin::pin,
     sync::{
         self, Arc, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -12,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use futures_core::Stream;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::{Mutex, MutexGuard, watch},
@@ -95,7 +97,8 @@ impl Link {
         }
     }
 
-    /// Waits until a statement may be sent; nothing if the connection is of no more use then.
+    /// Waits until a statement may be sent, which only behind a pooler takes a while; nothing if
+    /// the connection is of no more use then.
     pub(super) async fn turn(&self) -> Option<Turn<'_>> {
         let held = match self.is_pooled {
             true => Some(self.turn.lock().await),
@@ -112,19 +115,19 @@ impl Link {
         statement: &'static Statement,
         values: &[Value<'_>],
     ) -> Result<Vec<Row>, tokio_postgres::Error> {
-        let text = sql.of(statement);
         self.hearing.asked(boot_time());
         if self.is_pooled {
             let types = statement.types.iter().cloned();
             let hidden: Vec<_> = values.iter().copied().map(Hidden).collect();
             let hidden = hidden.iter().map(|value| value as Value<'_>);
             let typed: Vec<(Value<'_>, Type)> = hidden.zip(types).collect();
-            return self.client.query_typed(text, &typed).await;
+            return self.client.query_typed(sql.of(statement), &typed).await;
         }
         let known = self.prepared().get(statement.name).cloned();
         let prepared = match known {
             Some(prepared) => prepared,
             None => {
+                let text = sql.of(statement);
                 let prepared = self.client.prepare_typed(text, statement.types).await?;
                 self.prepared().insert(statement.name, prepared.clone());
                 // What was heard is not the answer to what follows.
@@ -132,9 +135,13 @@ impl Link {
                 prepared
             }
         };
-        let hidden: Vec<_> = values.iter().copied().map(Hidden).collect();
-        let hidden: Vec<_> = hidden.iter().map(|value| value as Value<'_>).collect();
-        self.client.query(&prepared, &hidden).await
+        let hidden = values.iter().copied().map(Hidden);
+        let mut answer = pin!(self.client.query_raw(&prepared, hidden).await?);
+        let mut rows = Vec::new();
+        while let Some(row) = poll_fn(|context| answer.as_mut().poll_next(context)).await {
+            rows.push(row?);
+        }
+        Ok(rows)
     }
 
     /// Whether calls may still be made on it.
@@ -162,9 +169,10 @@ impl Link {
         self.hearing.count()
     }
 
-    /// Whether nothing came for most of the time that a call may take, though somebody asked.
-    pub(super) fn is_silent(&self, deadline: Duration) -> bool {
-        self.hearing.is_silent(boot_time(), deadline)
+    /// Whether nothing came by now on the boot clock for most of the time that a call may take,
+    /// though somebody asked.
+    pub(super) fn is_silent(&self, now: Duration, deadline: Duration) -> bool {
+        self.hearing.is_silent(now, deadline)
     }
 
     /// What it takes to end it, for the first who wants that.
