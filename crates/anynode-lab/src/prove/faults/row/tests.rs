@@ -120,8 +120,8 @@ fn a_fault_that_few_sessions_met_shows_nothing() {
     let at_stake = "too few sessions were at stake";
     check_cut(|it| it.verdict.sessions.at_stake = 9, at_stake);
     let exposed = "too few sessions were used across it";
-    check_cut(|it| it.verdict.sessions.exposed = 26, exposed);
-    assert!(short(REDIS, Fault::Cut, |it| it.verdict.sessions.exposed = 27).is_empty());
+    check_cut(|it| it.verdict.sessions.exposed = 22, exposed);
+    assert!(short(REDIS, Fault::Cut, |it| it.verdict.sessions.exposed = 23).is_empty());
 }
 
 #[test]
