@@ -7,7 +7,7 @@ use anynode_lab::server::Setup;
 use tokio::time::{Instant, sleep};
 
 use crate::pair::Pair;
-use crate::scene::{is_alive, session, until_passed};
+use crate::scene::{draft, eventually, is_alive, session, until_passed};
 
 /// After so much silence, counted in whole seconds, a primary no longer writes, and looks once a
 /// second.
@@ -61,4 +61,21 @@ async fn a_primary_that_may_keep_a_replica_when_it_is_deposed_is_unbounded() {
         let facts = pair.node("r0").await.inspect().await.unwrap();
         assert_eq!(facts.deposed, expected, "{wanted}");
     }
+}
+
+/// As behind a name or an address that moves: nobody ends the connections to the former primary,
+/// which lives on as a replica.
+#[tokio::test]
+async fn an_address_that_leads_to_another_server_is_followed() {
+    let pair = Pair::start(1, &Setup::default()).await;
+    let node = pair.node("").await;
+    let handle = session(&node).await;
+    pair.in_step().await;
+    pair.hand_over(0).await;
+    let later = draft();
+    let is_written = || async { node.create(&later).await.is_ok() };
+    eventually("the one that took over is written to", is_written).await;
+    assert!(is_alive(&node, &handle).await && is_alive(&node, &later.handle).await);
+    let mut channel = node.watch(&NodeId::new("node").unwrap()).await.unwrap();
+    until_passed(channel.as_mut()).await;
 }

@@ -105,6 +105,18 @@ impl Pair {
         replica.command(&promote).await.unwrap();
         self.front.turn(Way::To(address(replica)));
     }
+
+    /// This replica takes the place of the primary, which goes on as a replica of it. Connections
+    /// of nodes lead there from now on, and those that there are stay.
+    pub(crate) async fn hand_over(&self, to: usize) {
+        let replica = &self.replicas[to].server;
+        let promote = ["REPLICAOF", "NO", "ONE"];
+        replica.command(&promote).await.unwrap();
+        let port = address(replica).port().to_string();
+        let follow = ["REPLICAOF", "127.0.0.1", &port];
+        self.primary.command(&follow).await.unwrap();
+        self.front.lead(address(replica));
+    }
 }
 
 pub(crate) fn address(server: &Server) -> SocketAddr {

@@ -63,6 +63,14 @@ impl Switch {
         self.way.send_replace(way);
     }
 
+    /// New connections lead to this server; those that there are stay where they are.
+    pub(crate) fn lead(&self, server: SocketAddr) {
+        self.way.send_if_modified(|way| {
+            *way = Way::To(server);
+            false
+        });
+    }
+
     /// Nothing passes from now on, and nobody is told.
     pub(crate) fn freeze(&self) {
         self.flows.send_replace(false);

@@ -45,6 +45,8 @@ pub(super) struct Setup {
 pub(super) struct Connection {
     client: MultiplexedConnection,
     driver: JoinHandle<()>,
+    /// On the boot clock.
+    made_at: Duration,
     /// When it last gave a reply, in milliseconds on the boot clock.
     heard: AtomicU64,
 }
@@ -64,6 +66,9 @@ const PAUSE_MAX: Duration = Duration::from_millis(500);
 
 /// A connection on which a call is late is given up when no other had a reply for so long.
 const SILENCE: Duration = Duration::from_secs(1);
+
+/// A connection is not given up for another to the same address before it is this old.
+const RENEWED_AFTER: Duration = Duration::from_secs(1);
 
 /// How long one attempt to connect may take: with TLS and the greeting it is three or four round
 /// trips, of a slow network as well. It outlives the call that began it, whose deadline holds.
@@ -129,6 +134,7 @@ impl Setup {
         let connection = Connection {
             client,
             driver: tokio::spawn(driver),
+            made_at: boot_time(),
             heard: AtomicU64::default(),
         };
         connection.hear();
@@ -295,6 +301,17 @@ impl Link {
             .as_ref()
             .is_some_and(|now| Arc::ptr_eq(now, connection))
         {
+            *current = None;
+        }
+    }
+
+    /// Has the next call connect anew. A name, or an address that moves, leads to another server
+    /// when that takes over, and the connection to the former stays open. Whoever waits for a
+    /// reply on it still gets it.
+    pub(super) fn renew(&self) {
+        let is_old = |it: &Arc<Connection>| boot_time().saturating_sub(it.made_at) >= RENEWED_AFTER;
+        let mut current = self.slot_mut();
+        if current.as_ref().is_some_and(is_old) {
             *current = None;
         }
     }

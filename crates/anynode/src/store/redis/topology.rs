@@ -75,7 +75,9 @@ impl Topology {
     /// Finds out anew who the primary is: this one broke, or says that it is none.
     pub(super) fn distrust(&self, link: Option<&Arc<Link>>) {
         match (self, link) {
-            (Self::Single(_), _) | (Self::Sentinel(_), None) => {}
+            // Behind its address may be another server by now.
+            (Self::Single(link), _) => link.renew(),
+            (Self::Sentinel(_), None) => {}
             (Self::Sentinel(sentinel), Some(link)) => sentinel.distrust(link),
             (Self::Cluster(cluster), _) => cluster.distrust(),
         }
