@@ -94,7 +94,13 @@ pub(crate) fn tells_revoked(events: &[Event], handle: Handle) -> bool {
 }
 
 /// Waits for what has to happen.
-pub(crate) async fn eventually<F: Future<Output = bool>>(
+pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, happened: impl FnMut() -> F) {
+    within(PATIENCE, what, happened).await;
+}
+
+/// Waits until something is so, for no longer than `limit`.
+pub(crate) async fn within<F: Future<Output = bool>>(
+    limit: Duration,
     what: &str,
     mut happened: impl FnMut() -> F,
 ) {
@@ -103,7 +109,7 @@ pub(crate) async fn eventually<F: Future<Output = bool>>(
             sleep(Duration::from_millis(10)).await;
         }
     };
-    timeout(PATIENCE, waiting)
+    timeout(limit, waiting)
         .await
         .unwrap_or_else(|_| panic!("not in time: {what}"));
 }

@@ -16,7 +16,6 @@ use crate::store::redis::{
     keys::{Keys, Slot},
     reply::{self, Items},
     servers::Servers,
-    topology::Topology,
 };
 
 /// How a node is known to the others.
@@ -24,16 +23,13 @@ use crate::store::redis::{
 pub(super) struct Registration {
     keys: Keys,
     node: NodeId,
-    silence_max: Duration,
 }
 
-/// A node is forgotten after this much silence: three times the default lease.
-const SILENCE_MAX: Duration = Duration::from_secs(3);
-
-/// The same where another primary may take over. A node that still follows the one that was
-/// deposed is heard of no more, and holds a lease for L + D at most: with the default timeout of a
-/// cluster, 16 s.
-const SILENCE_MAX_AT_FAIL_OVER: Duration = Duration::from_secs(20);
+/// A node is forgotten after this much silence. One that still follows a primary that was deposed
+/// is heard of no more, and holds a lease for L + D at most: 16 s with the default timeout of a
+/// cluster, 13 s with the default lag of replicas. Behind one address, too, another primary may
+/// take over.
+const SILENCE_MAX: Duration = Duration::from_secs(20);
 
 /// What was answered is kept for so long after the last answer, and the number of the last call,
 /// which is no less than the clock all the same, after the last call.
@@ -93,7 +89,7 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])";
 pub(in crate::store::redis) async fn nodes(servers: &Servers) -> Result<Vec<NodeEntry>> {
     let reply = ask(servers, |keys| {
         let command = script(NODES, &[&registry(keys), &answers(keys)]);
-        with_millis(command, silence_max(servers))
+        with_millis(command, SILENCE_MAX)
     });
     let nodes = async { read(Items::of(reply.await?)?) };
     let nodes = nodes.await;
@@ -135,7 +131,6 @@ impl Registration {
         Self {
             keys: servers.keys.clone(),
             node: node.clone(),
-            silence_max: silence_max(servers),
         }
     }
 
@@ -148,7 +143,7 @@ impl Registration {
     pub(super) async fn tell(&self, line: &Line, until: Duration) -> Result<(), Fault> {
         let keys = [&registry(&self.keys), &answers(&self.keys)];
         let command = script(REGISTER, &keys).arg(self.node.as_str()).take();
-        let command = with_millis(command, self.silence_max);
+        let command = with_millis(command, SILENCE_MAX);
         line.send(&command, until).await.map(drop)
     }
 
@@ -165,13 +160,6 @@ impl Registration {
             .take();
         let command = with_millis(command, ANSWERS_KEPT);
         line.send(&command, until).await.map(drop)
-    }
-}
-
-fn silence_max(servers: &Servers) -> Duration {
-    match servers.topology {
-        Topology::Single(_) => SILENCE_MAX,
-        Topology::Sentinel(_) | Topology::Cluster(_) => SILENCE_MAX_AT_FAIL_OVER,
     }
 }
 
