@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use anynode::NearCache;
 use anynode_core::Durability;
 use anynode_lab::server::{Persistence, Setup};
 use tokio::time::{Instant, sleep};
 
 use crate::meter::Meter;
 use crate::pair::Pair;
-use crate::scene::{eventually, logout, looked_at, session};
+use crate::scene::{PATIENCE, eventually, logout, looked_at, session};
 
 /// Revocations on the way at the same time, and how long they go on: some looks fall in.
 const WIDTH: usize = 48;
@@ -48,6 +49,22 @@ async fn a_primary_that_goes_on_writing_raises_nothing() {
         })
         .await;
     assert_eq!(meter.possible_losses(), 0);
+}
+
+/// It said that copies were trusted for as long as the store was away.
+#[tokio::test]
+async fn a_near_cache_without_its_store_says_that_no_copy_is_trusted() {
+    let meter = Meter::default();
+    let _guard = meter.install();
+    let pair = Pair::start(0, &Setup::default()).await;
+    let near = NearCache::from_arc(pair.node("").await);
+    near.caught_up(PATIENCE).await.unwrap();
+    let is_trusted = || meter.gauge("anynode_near_condition", "trusted") > 0.0;
+    eventually("copies are trusted", || async { is_trusted() }).await;
+    pair.cut_nodes_off();
+    eventually("none is trusted", || async { !is_trusted() }).await;
+    pair.let_nodes_in();
+    eventually("they are trusted again", || async { is_trusted() }).await;
 }
 
 /// `appendfsync always` says nothing where there is no append-only file.

@@ -168,6 +168,8 @@ impl Inner {
             }
             _ => tracing::debug!(%error, failures, "near cache: still no channel"),
         }
+        // No heartbeat comes that would publish it.
+        figures::publish_condition(self);
     }
 
     pub(super) async fn rest(&self, failures: &mut u32) {
