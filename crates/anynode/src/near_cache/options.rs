@@ -62,6 +62,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// somebody logged out of within its absolute lifetime. A hundred bytes each, when they are there.
 const REVOCATIONS_MAX: usize = 1_000_000;
 
+/// A copy gets no older, whatever is asked for.
+const AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What a lease may be for.
+const TERM_MIN: Duration = Duration::from_millis(10);
+const TERM_MAX: Duration = Duration::from_secs(60 * 60);
+
 /// The largest number of shards, which are locked one by one.
 const DESKS_MAX: usize = 64;
 
@@ -87,22 +94,23 @@ impl NearCacheOptions {
         self
     }
 
-    /// How old a copy gets at most, whatever the channel says. Default: 60 seconds.
+    /// How old a copy gets at most, whatever the channel says. Default: 60 seconds; at most a day.
     #[must_use]
     pub fn with_age_max(mut self, age_max: Duration) -> Self {
-        self.age_max = age_max;
+        self.age_max = age_max.min(AGE_MAX);
         self
     }
 
     /// How long a lease is for, and so for how long a node that is cut off may go on. Three
-    /// heartbeats are sent within it. Default: 1 second; at least 10 ms.
+    /// heartbeats are sent within it. Default: 1 second; at least 10 ms, and at most an hour.
     ///
     /// Who asks for receipts has to know of a longer one
     /// ([`AdminSessions::with_lease`](crate::AdminSessions::with_lease)), and counts on no more than
-    /// 3 seconds: a node that was silent for so long is no longer registered.
+    /// 3 seconds: a node that was silent for so long may be registered no more. The program
+    /// assumes the default.
     #[must_use]
     pub fn with_lease(mut self, term: Duration) -> Self {
-        self.term = term.max(Duration::from_millis(10));
+        self.term = term.clamp(TERM_MIN, TERM_MAX);
         self
     }
 
@@ -121,7 +129,9 @@ impl NearCacheOptions {
         self
     }
 
-    /// The name of this node, for whoever lists the nodes. Default: one that nobody else has.
+    /// The name of this node, for whoever lists the nodes. Each process has to have one of its own:
+    /// two under one name count as one, and one of them would confirm a receipt for both. Default:
+    /// one that nobody else has.
     #[must_use]
     pub fn with_node(mut self, node: NodeId) -> Self {
         self.node = Some(node);
