@@ -102,6 +102,12 @@ fn is_refused(ask: &&Ask) -> bool {
 // === impl Ends ===
 
 impl Ends {
+    /// Whether there are ended sessions, and at least so many percent of them are exposed.
+    #[must_use]
+    pub fn is_exposed(&self, percent: usize) -> bool {
+        self.sessions > 0 && self.exposed * 100 >= self.sessions * percent
+    }
+
     /// Adds what became of others.
     pub fn extend(&mut self, other: Self) {
         self.revocations += other.revocations;

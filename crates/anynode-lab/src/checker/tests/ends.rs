@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::checker::ends;
+use crate::checker::{Ends, ends};
 use crate::history::{Age, Ask, End, EndKind, Source, Told, Witnessed};
 
 const BOUND: Duration = Duration::from_millis(1_000);
@@ -96,6 +96,18 @@ fn a_trial_is_exposed_only_where_a_copy_was_held_and_an_answer_given_after_the_b
     let there = vec![at_its_end(accepted(50)), at_its_end(late(Told::Refused))];
     assert_eq!(exposed(there), 0);
     assert_eq!(exposed(vec![accepted(99), late(Told::Refused)]), 0);
+}
+
+#[test]
+fn too_few_exposed_sessions_show_nothing_and_none_at_all_neither() {
+    let of = |sessions, exposed| Ends {
+        sessions,
+        exposed,
+        ..Ends::default()
+    };
+    assert!(of(100, 90).is_exposed(90));
+    assert!(!of(100, 89).is_exposed(90));
+    assert!(!of(0, 0).is_exposed(90));
 }
 
 #[test]
