@@ -258,6 +258,12 @@ fn settings(setup: &Setup, certificate: &Certificate) -> Vec<(String, String)> {
         Persistence::None | Persistence::Always => "on",
         Persistence::EverySecond => "off",
     };
+    // What was acknowledged before it was on disk is to be lost when the server is killed: by
+    // default it would be written in the next moment.
+    let unwritten_for = match setup.persistence {
+        Persistence::Always => "10s",
+        Persistence::None | Persistence::EverySecond => "200ms",
+    };
     let Certificate {
         certificate, key, ..
     } = certificate;
@@ -269,6 +275,7 @@ fn settings(setup: &Setup, certificate: &Certificate) -> Vec<(String, String)> {
         ("fsync", is_durable),
         ("full_page_writes", is_durable),
         ("synchronous_commit", commit),
+        ("wal_writer_delay", unwritten_for),
         ("max_connections", "200"),
         ("wal_level", "replica"),
     ];
