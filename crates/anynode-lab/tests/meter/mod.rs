@@ -14,8 +14,8 @@ use metrics::{
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
     counters: Mutex<HashMap<String, Arc<AtomicU64>>>,
-    /// By name and labels, the bits of each.
-    gauges: Mutex<HashMap<(String, Vec<String>), Arc<AtomicU64>>>,
+    /// By name and label, the bits of each.
+    gauges: Mutex<HashMap<[String; 2], Arc<AtomicU64>>>,
 }
 
 // === impl Meter ===
@@ -38,11 +38,11 @@ impl Meter {
         counter.map_or(0, |counter| counter.load(Ordering::Relaxed))
     }
 
-    /// What a gauge with this one label stands at; zero if it was never set.
+    /// What a gauge stands at that has this label alone; zero if it was never set.
     #[allow(dead_code, reason = "not every test program reads one")]
     pub(crate) fn gauge(&self, name: &str, label: &str) -> f64 {
         let gauges = self.gauges.lock().unwrap();
-        let gauge = gauges.get(&(name.to_owned(), vec![label.to_owned()]));
+        let gauge = gauges.get(&[name, label].map(str::to_owned));
         gauge.map_or(0.0, |gauge| f64::from_bits(gauge.load(Ordering::Relaxed)))
     }
 }
@@ -60,9 +60,11 @@ impl Recorder for Meter {
     }
 
     fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
-        let labels = key.labels().map(|label| label.value().to_owned()).collect();
+        let label = key.labels().next().map_or("", |label| label.value());
         let mut gauges = self.gauges.lock().unwrap();
-        let gauge = gauges.entry((key.name().to_owned(), labels)).or_default();
+        let gauge = gauges
+            .entry([key.name(), label].map(str::to_owned))
+            .or_default();
         Gauge::from_arc(gauge.clone())
     }
 
