@@ -30,6 +30,13 @@ const BENCHES: &[Bench] = &[
         summary: "what a session costs a request (5 minutes; a number of rounds may follow)",
     },
     Bench {
+        name: "near-cache",
+        package: "anynode-lab",
+        tools: &["redis", "postgresql"],
+        summary: "a hit of the near cache beside a plain map, and how soon a revocation is seen on \
+                  another node (5 minutes; parts `hit`, `push`, --rounds, --sessions, --quick)",
+    },
+    Bench {
         name: "near-trace",
         package: "anynode-core",
         tools: &[],

@@ -4,6 +4,7 @@
 mod policies;
 mod shard;
 mod trace;
+mod zipf;
 
 use policies::{Clock, Lru, Moka, Policy, Quick, S3Fifo, Sieve};
 use shard::Shipped;

@@ -1,5 +1,7 @@
 //! Requests for sessions as a web application sees them, from a seed.
 
+use crate::zipf::{Draws, Zipf};
+
 /// How requests are spread over sessions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Shape {
@@ -12,14 +14,10 @@ pub(crate) enum Shape {
     Drifting,
 }
 
-/// SplitMix64: enough to draw from a distribution, and the same on every machine.
-struct Draws(u64);
-
 /// How many different sessions there are, crawlers aside.
 pub(crate) const SESSIONS: usize = 200_000;
 
 const REQUESTS: usize = 2_000_000;
-const EXPONENT: f64 = 0.99;
 const SEED: u64 = 5;
 const SCAN_RUN: usize = 1_000;
 
@@ -38,11 +36,10 @@ impl Shape {
 
     /// The numbers of the sessions, in the order in which they are asked for.
     pub(crate) fn trace(self) -> Vec<u64> {
-        let (mut draws, weights) = (Draws(SEED), weights());
+        let (mut draws, zipf) = (Draws::new(SEED), Zipf::over(SESSIONS));
         let mut fresh = u64::MAX;
         let mut request = |at: usize| {
-            let drawn = draws.unit();
-            let rank = weights.partition_point(|below| *below < drawn);
+            let rank = zipf.rank(&mut draws);
             match self {
                 Self::Skewed => scattered(rank),
                 Self::Scanned if at / SCAN_RUN % 4 == 3 => {
@@ -60,38 +57,8 @@ impl Shape {
     }
 }
 
-// === impl Draws ===
-
-impl Draws {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// From 0 to 1.
-    fn unit(&mut self) -> f64 {
-        let high = u32::try_from(self.next() >> 32).expect("32 bits");
-        f64::from(high) / f64::from(u32::MAX)
-    }
-}
-
-/// What part of all requests goes to the sessions up to each rank.
-fn weights() -> Vec<f64> {
-    let ranks = 1..=u32::try_from(SESSIONS).expect("far fewer");
-    let mut sum = 0.0;
-    let sums = ranks.map(|rank| {
-        sum += f64::from(rank).powf(-EXPONENT);
-        sum
-    });
-    let sums: Vec<f64> = sums.collect();
-    sums.iter().map(|below| below / sum).collect()
-}
-
 /// A number that tells nothing of the rank.
 fn scattered(rank: usize) -> u64 {
     let rank = u64::try_from(rank).expect("far fewer");
-    Draws(rank).next()
+    Draws::new(rank).next()
 }
