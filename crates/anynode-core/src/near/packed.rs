@@ -119,6 +119,8 @@ impl Packed {
             label: has(has::LABEL).then(|| from.text().into()),
             address: has(has::ADDRESS).then(|| from.text().into()),
         };
+        // The payload is not copied: most of a session's bytes are here, and a hit is read once.
+        let begin = self.0.len() - from.rest().len();
         let record = Record {
             handle,
             kind: kind_of(head.has),
@@ -131,7 +133,7 @@ impl Packed {
             authenticated_at,
             idle_timeout: head.idle_timeout,
             deadline: head.deadline,
-            payload: Payload::new(from.rest()),
+            payload: Payload::end_of(self.0.clone(), begin),
             device,
         };
         Live {
@@ -142,12 +144,14 @@ impl Packed {
         }
     }
 
-    /// Whether this is the hash of a secret that opens the record at this time of the store.
-    pub(super) fn admits(&self, secret: &SecretHash, now: Timestamp) -> bool {
+    /// Whether this is the hash of a secret that opens the record so long after the load.
+    pub(super) fn admits(&self, secret: &SecretHash, since: Duration) -> bool {
         if self.secret() == *secret {
             return true;
         }
-        let previous = self.head().0.previous;
+        let (head, _) = self.head();
+        let now = head.now + since;
+        let previous = head.previous;
         previous.is_some_and(|previous| previous.secret == *secret && now < previous.until)
     }
 
@@ -290,12 +294,12 @@ mod tests {
 
     #[test]
     fn a_secret_is_judged_as_by_the_record() {
-        let (live, late) = (full(), NOW + Duration::from_millis(700));
+        let (live, now, late) = (full(), Duration::ZERO, Duration::from_millis(700));
         let packed = Packed::of(&live);
-        for (secret, now) in [(9, NOW), (8, NOW), (8, late), (7, NOW)] {
+        for (secret, since) in [(9, now), (8, now), (8, late), (7, now)] {
             let secret = SecretHash::from_bytes([secret; 32]);
-            let expected = crate::session::admit(&live.record, &secret, now).is_some();
-            assert_eq!(packed.admits(&secret, now), expected);
+            let expected = crate::session::admit(&live.record, &secret, NOW + since).is_some();
+            assert_eq!(packed.admits(&secret, since), expected);
         }
     }
 

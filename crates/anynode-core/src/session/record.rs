@@ -117,8 +117,12 @@ pub struct Binding {
 }
 
 /// The encoded data of a record: opaque to a store, cheap to clone, never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Payload(Arc<[u8]>);
+#[derive(Clone)]
+pub struct Payload {
+    /// What holds them, and may hold more before them.
+    shared: Arc<[u8]>,
+    begin: usize,
+}
 
 /// What a user needs to recognise a session of theirs in a list; empty where not known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -281,24 +285,40 @@ impl Payload {
 
     /// The payload with these bytes.
     pub fn new(bytes: impl Into<Arc<[u8]>>) -> Self {
-        Self(bytes.into())
+        Self {
+            shared: bytes.into(),
+            begin: 0,
+        }
+    }
+
+    /// The payload that is the end of these bytes, which stay for as long as it does.
+    pub(crate) fn end_of(shared: Arc<[u8]>, begin: usize) -> Self {
+        Self { shared, begin }
     }
 
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        &self.shared[self.begin..]
     }
 
     /// How many bytes it has.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.as_bytes().len()
     }
 
     /// Whether it has no bytes.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.as_bytes().is_empty()
     }
 }
+
+impl PartialEq for Payload {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for Payload {}
 
 impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

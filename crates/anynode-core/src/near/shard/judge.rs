@@ -42,8 +42,7 @@ pub(super) fn judge(
     {
         return Err(Why::Unseen);
     }
-    let store_now = packed.loaded_at() + now.saturating_sub(sent);
-    let is_other = |secret| !packed.admits(secret, store_now);
+    let is_other = |secret| !packed.admits(secret, now.saturating_sub(sent));
     // A mismatch is no refusal: the login may just have happened on another node.
     if !crate::planted("secret_mismatch_refused") && ask.secret.is_some_and(is_other) {
         return Err(Why::Secret);
