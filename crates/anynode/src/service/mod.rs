@@ -168,7 +168,11 @@ where
                     if session.leave_untouched(next) {
                         return Poll::Ready(Ok(guard(response, session, next)));
                     }
-                    let (status, writer) = (response.status(), session.clone());
+                    let status = response.status();
+                    if let Some(head) = session.finish_head_at_once(status, next) {
+                        return Poll::Ready(Ok(head::finish(response, session, Ok(head), next)));
+                    }
+                    let writer = session.clone();
                     let writing = async move { writer.finish_head(status, next).await };
                     if anynode_core::planted("head_before_write") {
                         let head = Ok(session.head());

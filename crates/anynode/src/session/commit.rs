@@ -48,11 +48,7 @@ impl Session {
         status: StatusCode,
         next: Phase,
     ) -> Result<Head, SessionError> {
-        let scope = if status.is_server_error() {
-            Scope::Identity
-        } else {
-            Scope::Everything
-        };
+        let scope = scope_of(status);
         // Held until the head is left: a write that another holder has under way has taken its
         // work out of the state, and only the gate tells of it.
         let gate = self.active().gate.lock().await;
@@ -74,6 +70,14 @@ impl Session {
             }
         }
         Err(SessionError::Contended)
+    }
+
+    /// As [`Session::finish_head`], where nothing has to be waited for: nothing was recorded, and
+    /// nobody writes. That is every request that only reads, and costs it no allocation.
+    pub(crate) fn finish_head_at_once(&self, status: StatusCode, next: Phase) -> Option<Head> {
+        let _gate = self.active().gate.try_lock().ok()?;
+        self.readable().ok()?;
+        self.idle(scope_of(status)).then(|| self.leave(next))?
     }
 
     /// Writes what was recorded while the body streamed; after that each change is written by
@@ -230,6 +234,14 @@ impl Session {
             Base::Failed(kind) => Err(state::failed(kind).into()),
             _ => Ok(()),
         }
+    }
+}
+
+/// What is written for a response of this status.
+fn scope_of(status: StatusCode) -> Scope {
+    match status.is_server_error() {
+        true => Scope::Identity,
+        false => Scope::Everything,
     }
 }
 
