@@ -25,9 +25,10 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "middleware",
-        package: "anynode",
-        tools: &[],
-        summary: "what a session costs a request (5 minutes; a number of rounds may follow)",
+        package: "anynode-lab",
+        tools: &["redis", "postgresql"],
+        summary: "what a session costs a request, beside tower-sessions (10 minutes; a number of \
+                  rounds; parts `cost`, `instructions`, `revoked`)",
     },
     Bench {
         name: "near-cache",

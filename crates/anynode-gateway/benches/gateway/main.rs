@@ -38,7 +38,7 @@ mod process;
 
 mod instructions;
 mod load;
-#[path = "../../../anynode/benches/middleware/stats.rs"]
+#[path = "../../../anynode-lab/benches/middleware/stats.rs"]
 mod stats;
 mod table;
 

@@ -32,7 +32,7 @@ mod push;
 
 #[path = "../stores/session.rs"]
 mod session;
-#[path = "../../../anynode/benches/middleware/stats.rs"]
+#[path = "../middleware/stats.rs"]
 mod stats;
 #[path = "../../../anynode-core/benches/near_trace/zipf.rs"]
 mod zipf;

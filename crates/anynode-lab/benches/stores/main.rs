@@ -35,7 +35,7 @@ mod gauge;
 mod peers;
 mod relay;
 mod session;
-#[path = "../../../anynode/benches/middleware/stats.rs"]
+#[path = "../middleware/stats.rs"]
 mod stats;
 
 use arguments::{Arguments, Part};

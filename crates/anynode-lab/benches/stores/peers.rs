@@ -1,7 +1,8 @@
 //! The stores of tower-sessions, which run in a program of their own: their SQL library brings
 //! another SQLite than ours, and one program can have only one.
 
-use std::path::{Path, PathBuf};
+mod built;
+
 use std::process::Stdio;
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
@@ -27,7 +28,7 @@ struct Pipes {
 impl Peer {
     /// Builds the program if that is to be done, and starts it.
     pub(crate) async fn start(store: &str, url: &str) -> Self {
-        let mut child = Command::new(built().await)
+        let mut child = Command::new(built::peers().await)
             .args([store, url.split('?').next().unwrap()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -76,27 +77,4 @@ impl Pipes {
         let answer = self.answers.next_line().await.unwrap();
         answer.expect("the peer says on standard error why it ended")
     }
-}
-
-/// The program, built beside this one.
-async fn built() -> PathBuf {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/stores/peers");
-    let this = std::env::current_exe().unwrap();
-    let target = this.ancestors().nth(3).unwrap().join("peers");
-    let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args([
-            "build",
-            "--release",
-            "--locked",
-            "--quiet",
-            "--manifest-path",
-        ])
-        .arg(package.join("Cargo.toml"))
-        .arg("--target-dir")
-        .arg(&target)
-        .status()
-        .await
-        .unwrap();
-    assert!(built.success(), "the stores of tower-sessions are built");
-    target.join("release/peers")
 }

@@ -1,6 +1,16 @@
-//! The stores of tower-sessions: `peers redis|postgres URL` fills one, says `ready`, and then
-//! takes a turn for each line `Load|Replace IN_FLIGHT MILLISECONDS`, which it answers with how
-//! many operations it did in how many seconds.
+//! tower-sessions, as `cargo xtask bench stores` and `cargo xtask bench middleware` measure it:
+//!
+//! - `peers redis|postgres URL` fills a store, says `ready`, and then takes a turn for each line
+//!   `Load|Replace IN_FLIGHT MILLISECONDS`, which it answers with how many operations it did in
+//!   how many seconds;
+//! - `peers serve|repeat VARIANT URL …` serves the application of the middleware's benchmark;
+//! - `peers end URL` ends the sessions whose ids it reads.
+
+#![allow(clippy::unwrap_used, reason = "a benchmark ends at the first surprise")]
+
+mod application;
+#[path = "../../middleware/visitors.rs"]
+mod visitors;
 
 use std::io::BufRead;
 use std::sync::Arc;
@@ -21,22 +31,26 @@ const REDIS_CONNECTIONS: usize = 6;
 const POSTGRES_CONNECTIONS: u32 = 8;
 
 fn main() {
-    let words: Vec<String> = std::env::args().collect();
-    let [_, kind, url] = words.as_slice() else {
-        panic!("usage: peers redis|postgres URL");
-    };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["redis", url] => many_threads().block_on(async { serve(redis(url).await).await }),
+        ["postgres", url] => many_threads().block_on(async { serve(postgres(url).await).await }),
+        ["serve", variant, url] => application::serve(variant, url),
+        ["repeat", variant, url, count] => {
+            application::repeat(variant, url, count.parse().unwrap())
+        }
+        ["end", url] => application::end(url),
+        _ => panic!("usage: peers redis|postgres|end URL, peers serve|repeat VARIANT URL [COUNT]"),
+    }
+}
+
+fn many_threads() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
-        .unwrap();
-    runtime.block_on(async {
-        match kind.as_str() {
-            "redis" => serve(redis(url).await).await,
-            "postgres" => serve(postgres(url).await).await,
-            other => panic!("{other} is neither redis nor postgres"),
-        }
-    });
+        .unwrap()
 }
 
 async fn redis(url: &str) -> RedisStore<Pool> {

@@ -1,46 +1,45 @@
 //! One variant as a process of its own, on one core.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use axum::{ServiceExt, extract::Request};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use tower::Layer;
 
-use crate::app::Variant;
+use crate::app::App;
+use crate::variant::{Program, Variant};
+use crate::visitors::announce;
 
 /// A running variant.
 pub(crate) struct Server {
     child: Child,
     pub(crate) port: u16,
     pub(crate) cookies: Vec<String>,
+    /// Where its sessions are.
+    pub(crate) url: String,
+}
+
+/// Both programs that serve variants.
+pub(crate) struct Programs {
+    ours: PathBuf,
+    peers: PathBuf,
 }
 
 const SERVER_CORE: usize = 1;
 const LOAD_CORE: usize = 0;
 
 /// Serves the variant until standard input ends, which it does with the parent.
-pub(crate) fn serve(variant: Variant) {
-    pin(SERVER_CORE);
+pub(crate) fn serve(variant: Variant, url: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
     runtime.block_on(async {
-        let app = variant.app().await;
+        let app = App::of(variant, url).await;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "{}", listener.local_addr().unwrap().port()).unwrap();
-        for cookie in &app.cookies {
-            writeln!(out, "{cookie}").unwrap();
-        }
-        writeln!(out).unwrap();
-        out.flush().unwrap();
-        drop(out);
-        std::thread::spawn(|| {
-            let _ = std::io::stdin().lock().read_until(0, &mut Vec::new());
-            std::process::exit(0);
-        });
+        announce(listener.local_addr().unwrap().port(), &app.cookies);
         match app.around {
             None => axum::serve(listener, app.router).await.unwrap(),
             Some(layer) => {
@@ -52,7 +51,8 @@ pub(crate) fn serve(variant: Variant) {
     });
 }
 
-/// Runs the calling thread on one core, so that server and load do not trade places.
+/// Runs the calling thread, and what it starts from now on, on the core of the load: the stores
+/// as well, so that a variant has its core for itself.
 pub(crate) fn pin_load() {
     pin(LOAD_CORE);
 }
@@ -64,29 +64,57 @@ fn pin(core: usize) {
     let _ = sched_setaffinity(None, &cores);
 }
 
-// === impl Server ===
+// === impl Programs ===
 
-impl Server {
-    pub(crate) fn start(variant: Variant) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["serve", variant.name()])
+impl Programs {
+    pub(crate) fn with_peers(peers: PathBuf) -> Self {
+        Self {
+            ours: std::env::current_exe().unwrap(),
+            peers,
+        }
+    }
+
+    pub(crate) fn of(&self, variant: Variant) -> &Path {
+        match variant.program() {
+            Program::Ours => &self.ours,
+            Program::Peers => &self.peers,
+        }
+    }
+
+    pub(crate) fn peers(&self) -> &Path {
+        &self.peers
+    }
+
+    /// Starts a variant whose sessions are in the store at this URL.
+    pub(crate) fn serve(&self, variant: Variant, url: String) -> Server {
+        pin(SERVER_CORE);
+        let child = Command::new(self.of(variant))
+            .args(["serve", variant.name(), &url])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .spawn();
+        pin_load();
+        let mut child = child.unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let port = lines.next().unwrap().unwrap().parse().unwrap();
+        let port = lines
+            .next()
+            .expect("it says on standard error why it ended");
         let cookies = lines
             .map(Result::unwrap)
             .take_while(|line| !line.is_empty())
             .collect();
-        Self {
+        Server {
             child,
-            port,
+            port: port.unwrap().parse().unwrap(),
             cookies,
+            url,
         }
     }
+}
 
+// === impl Server ===
+
+impl Server {
     /// Time that the server's threads have spent on a core, in nanoseconds.
     pub(crate) fn cpu_nanos(&self) -> u64 {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();

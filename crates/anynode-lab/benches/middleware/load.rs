@@ -12,9 +12,10 @@ use tokio::{
 };
 
 use crate::{
-    app::Variant,
-    server::{Server, pin_load},
+    server::Server,
     stats::{Estimate, estimate, median},
+    variant::Variant,
+    visitors::KNOWN,
 };
 
 /// How long one half of a pair takes.
@@ -27,6 +28,7 @@ pub(crate) struct Row {
     pub(crate) variant: Variant,
     pub(crate) ratio: Estimate,
     pub(crate) cpu_micros: f64,
+    pub(crate) cpu_ratio: f64,
 }
 
 struct Sample {
@@ -35,43 +37,46 @@ struct Sample {
 }
 
 /// Measures every variant beside the application without sessions.
-pub(crate) fn measure(rounds: usize) -> Vec<Row> {
-    let base = Server::start(Variant::Without);
-    let servers: Vec<_> = Variant::ALL
-        .into_iter()
-        .map(|variant| (variant, Server::start(variant)))
-        .collect();
-    pin_load();
+pub(crate) fn measure(base: &Server, servers: &[(Variant, Server)], rounds: usize) -> Vec<Row> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
     let run = |server: &Server| runtime.block_on(slice(server));
-    for (_, server) in &servers {
+    for (_, server) in servers {
         run(server);
     }
-    let mut pairs: Vec<(Vec<f64>, Vec<f64>)> = vec![Default::default(); servers.len()];
+    let mut pairs: Vec<Vec<(Sample, Sample)>> = servers.iter().map(|_| Vec::new()).collect();
     for round in 0..rounds {
-        for ((_, server), pair) in servers.iter().zip(&mut pairs) {
+        for ((_, server), pairs) in servers.iter().zip(&mut pairs) {
             // Who goes first alternates, so that a drift of the machine favours nobody.
             let (before, sample) = if round % 2 == 0 {
-                let before = run(&base);
+                let before = run(base);
                 (before, run(server))
             } else {
                 let sample = run(server);
-                (run(&base), sample)
+                (run(base), sample)
             };
-            pair.0.push(sample.per_second / before.per_second);
-            pair.1.push(sample.cpu_micros);
+            pairs.push((before, sample));
         }
     }
     let rows = servers.iter().zip(pairs);
-    rows.map(|((variant, _), (ratios, cpu))| Row {
-        variant: *variant,
-        ratio: estimate(ratios),
-        cpu_micros: median(cpu),
-    })
-    .collect()
+    rows.map(|((variant, _), pairs)| Row::of(*variant, &pairs))
+        .collect()
+}
+
+// === impl Row ===
+
+impl Row {
+    fn of(variant: Variant, pairs: &[(Sample, Sample)]) -> Self {
+        let of = |figure: fn(&(Sample, Sample)) -> f64| pairs.iter().map(figure).collect();
+        Self {
+            variant,
+            ratio: estimate(of(|(base, it)| it.per_second / base.per_second)),
+            cpu_micros: median(of(|(_, it)| it.cpu_micros)),
+            cpu_ratio: median(of(|(base, it)| it.cpu_micros / base.cpu_micros)),
+        }
+    }
 }
 
 async fn slice(server: &Server) -> Sample {
@@ -118,7 +123,7 @@ async fn connection(
         let read = stream.read(&mut buffer).await.unwrap();
         let answer = &buffer[..read];
         // The answers are short: head and body arrive in one read, and end in the body.
-        assert!(answer.starts_with(b"HTTP/1.1 200") && answer.ends_with(b"\r\n7"));
+        assert!(answer.starts_with(b"HTTP/1.1 200") && answer.ends_with(KNOWN.as_bytes()));
         answered.fetch_add(1, Ordering::Relaxed);
     }
 }
