@@ -58,7 +58,7 @@ struct Cursor {
 const POLL: Duration = Duration::from_millis(300);
 
 /// How long a channel rests between two looks at least: what hints may ask of it.
-const POLL_PAUSE: Duration = Duration::from_millis(4);
+pub(super) const POLL_PAUSE: Duration = Duration::from_millis(4);
 
 /// More changes than this between two polls are a flush.
 const CHANGES_MAX: usize = 10_000;

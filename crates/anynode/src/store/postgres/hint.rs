@@ -2,9 +2,9 @@
 //! nothing depends on them.
 //!
 //! `NOTIFY` holds one lock of the whole server while it commits, so it is no part of a write
-//! (that made writes three times as slow): each node sends at most fifty a second, in
-//! transactions of their own that wait for no disk. Behind a pooler nobody can listen, and
-//! nodes poll.
+//! (that made writes three times as slow): each node sends at most fifty a second for its writes,
+//! in transactions of their own that wait for no disk. A revocation does not wait for that pause.
+//! Behind a pooler nobody can listen, and nodes poll.
 
 use std::{
     sync::{
@@ -25,12 +25,25 @@ use super::{
 /// What the writers and channels of this process want of others.
 #[derive(Debug, Default)]
 pub(super) struct Hints {
-    wanted: Arc<Notify>,
+    wanted: Arc<Wanted>,
     is_started: AtomicBool,
+}
+
+/// What there is to be told.
+#[derive(Debug, Default)]
+struct Wanted {
+    /// Something changed.
+    any: Notify,
+    /// Among it is a revocation.
+    soon: Notify,
 }
 
 /// Between two hints of this node.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// Between a hint of this node and that of a revocation: those who listen rest as long between
+/// two looks, so that a shorter one would tell nobody sooner.
+const PAUSE_SOON: Duration = super::channel::POLL_PAUSE;
 
 /// How often it is made sure that the connection is there.
 const CHECK: Duration = Duration::from_secs(1);
@@ -40,8 +53,14 @@ const CHECK: Duration = Duration::from_secs(1);
 impl Hints {
     /// Tells the other nodes soon that something changed.
     pub(super) fn give(&self, inner: &Arc<Inner>) {
-        self.wanted.notify_one();
+        self.wanted.any.notify_one();
         self.take(inner);
+    }
+
+    /// Tells the other nodes at once that something was revoked.
+    pub(super) fn give_soon(&self, inner: &Arc<Inner>) {
+        self.wanted.soon.notify_one();
+        self.give(inner);
     }
 
     /// Hears from now on when another node says so.
@@ -53,7 +72,7 @@ impl Hints {
 }
 
 /// Listens and notifies on one connection, until the store is dropped or a pooler is met.
-async fn work(store: Weak<Inner>, wanted: Arc<Notify>) {
+async fn work(store: Weak<Inner>, wanted: Arc<Wanted>) {
     let mut link: Option<Arc<Link>> = None;
     loop {
         let Some(inner) = store.upgrade() else {
@@ -74,7 +93,7 @@ async fn work(store: Weak<Inner>, wanted: Arc<Notify>) {
                 continue;
             }
         }
-        if timeout(CHECK, wanted.notified()).await.is_err() {
+        if timeout(CHECK, wanted.any.notified()).await.is_err() {
             continue;
         }
         let (Some(inner), Some(link)) = (store.upgrade(), &link) else {
@@ -89,7 +108,8 @@ async fn work(store: Weak<Inner>, wanted: Arc<Notify>) {
             link.give_up();
         }
         drop(inner);
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(PAUSE_SOON).await;
+        let _ = timeout(PAUSE - PAUSE_SOON, wanted.soon.notified()).await;
     }
 }
 

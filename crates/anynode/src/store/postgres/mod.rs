@@ -241,7 +241,8 @@ impl Inner {
             answer => answer,
         };
         let mut rows = self.doubting(answer)?;
-        self.changed();
+        self.heard_of_changes();
+        self.hints.give_soon(self);
         rows.pop().ok_or(Fault::Corrupt("now"))
     }
 
