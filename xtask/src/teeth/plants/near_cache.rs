@@ -75,6 +75,15 @@ pub(super) const NEAR_CACHE: &[Plant] = &[
         "a client does not see its own write on the node that its next request comes to",
         &["a_client_sees_its_own_writes_on_every_node"],
     ),
+    Plant {
+        package: "anynode-cli",
+        target: &["--test", "up"],
+        ..plant(
+            "hit_is_counted_as_a_call",
+            "a session that was read from a copy is counted as a call of the store",
+            &["the_strip_tells_who_answered_and_every_call_of_the_store"],
+        )
+    },
     plant(
         "near_answers_when_it_hears",
         "a node confirms as soon as it is asked, before its barrier has passed",
