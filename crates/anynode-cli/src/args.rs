@@ -7,6 +7,7 @@ mod sessions;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
 use self::doctor::DOCTOR_HELP;
@@ -94,18 +95,22 @@ pub(crate) struct Up {
     /// Where the default store is kept; refused beside a store [default: $XDG_STATE_HOME/anynode, or ~/.local/state/anynode]
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
+    /// Whether the nodes keep copies of what is in the store.
+    #[arg(long, value_name = "STRATEGY", default_value = "near-cache", value_parser = on_a_store())]
+    pub(crate) strategy: Strategy,
 }
 
 /// More nodes than this on one machine show nothing more, and each is a process.
 const MANY: i64 = 64;
 
 /// Where a node keeps the sessions of its visitors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Strategy {
-    /// In the store that all nodes share.
-    Central,
     /// In the store that all nodes share, with copies on each node for as long as they may be trusted.
+    #[default]
     NearCache,
+    /// In the store that all nodes share, which is asked for every session.
+    Central,
     /// In its own memory, where no other node sees them and they die with it.
     Memory,
 }
@@ -116,7 +121,7 @@ pub(crate) struct Node {
     #[arg(long, default_value = "n1")]
     pub(crate) name: String,
     /// Where it keeps sessions.
-    #[arg(long, value_enum, default_value_t = Strategy::Central)]
+    #[arg(long, value_enum, default_value_t)]
     pub(crate) strategy: Strategy,
     /// The URL of the session store; the strategy `memory` has none.
     #[arg(
@@ -159,6 +164,26 @@ Examples:
 
 /// How the store's URL reaches a node: other users may read the arguments of a process, but not its environment.
 pub(crate) const STORE_VARIABLE: &str = "ANYNODE_STORE";
+
+// === impl Strategy ===
+
+impl Strategy {
+    /// What the flag `--strategy` is told.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::NearCache => "near-cache",
+            Self::Central => "central",
+            Self::Memory => "memory",
+        }
+    }
+}
+
+/// The strategies under which nodes share a store. What memory alone is like has a tab of its own.
+fn on_a_store() -> impl TypedValueParser<Value = Strategy> {
+    let shared = [Strategy::NearCache, Strategy::Central];
+    let values = shared.iter().filter_map(Strategy::to_possible_value);
+    PossibleValuesParser::new(values).try_map(|name| Strategy::from_str(&name, false))
+}
 
 /// Anybody may log in to the demonstration under any name, so it is not offered to a network.
 fn loopback(text: &str) -> Result<SocketAddr, String> {

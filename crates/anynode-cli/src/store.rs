@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Error};
-use anynode::core::{ErrorKind, Facts, Store};
+use anynode::core::{ChannelKind, ErrorKind, Facts, Store};
 
 use crate::misuse::Misuse;
 
@@ -64,6 +64,14 @@ pub(crate) async fn open_existing(url: &str) -> Result<Arc<dyn Store>, Error> {
 pub(crate) async fn inspect(url: &str) -> Result<Facts, Error> {
     check_scheme(url)?;
     judged(anynode::store::inspect(url).await)
+}
+
+/// How copies of what is in the store of this URL are kept from being used too late.
+pub(crate) fn channel_kind(url: &str) -> ChannelKind {
+    match url.split_once(':') {
+        Some(("sqlite", _)) => ChannelKind::ValidatedPerRead,
+        _ => ChannelKind::Leased,
+    }
 }
 
 fn judged<T>(opened: Result<T, anynode::core::Error>) -> Result<T, Error> {

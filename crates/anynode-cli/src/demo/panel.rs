@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use anynode::Session;
 use axum::Router;
 use axum::extract::{Form, State};
 use axum::http::StatusCode;
@@ -10,7 +11,8 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 
-use super::{Condition, Sibling, Siblings};
+use super::{Condition, Reads, Sibling, Siblings};
+use crate::args::Strategy;
 use crate::fill::fill;
 
 /// HTML that stands around the shop: in the header, and after it.
@@ -59,8 +61,8 @@ impl Tab {
     }
 }
 
-/// What stands around the shop of this tab.
-pub(crate) fn around(tab: Tab, siblings: &Siblings) -> Around {
+/// What stands around the shop of this tab, in a demonstration whose other tab is on memory.
+pub(crate) fn around(tab: Tab, central: Strategy, siblings: &Siblings) -> Around {
     let mark = |of| match of == tab {
         true => r#" aria-current="page""#,
         false => "",
@@ -70,6 +72,7 @@ pub(crate) fn around(tab: Tab, siblings: &Siblings) -> Around {
         &[
             ("central", &mark(Tab::Central)),
             ("memory", &mark(Tab::Memory)),
+            ("label", &label(central)),
         ],
     );
     let nodes = fill(
@@ -98,13 +101,25 @@ pub(crate) fn routes(tab: Tab, siblings: Siblings) -> Router {
         )
             .into_response()
     };
+    // It is for everybody. Who asks is read all the same, as by every page of an application, so that whoever leaves
+    // the page open sees what it costs.
+    let list = async |State(siblings): State<Arc<Siblings>>, session: Session| {
+        let _ = session.user().await;
+        Html(rows(&siblings))
+    };
     Router::new()
-        .route(
-            "/nodes",
-            get(async |State(siblings): State<Arc<Siblings>>| Html(rows(&siblings))),
-        )
+        .route("/nodes", get(list))
         .route("/kill", post(kill))
         .with_state(Arc::new(siblings))
+}
+
+/// What the tab of the shop on the store is called.
+fn label(central: Strategy) -> &'static str {
+    match central {
+        Strategy::NearCache => "Near cache",
+        Strategy::Central => "Central store",
+        Strategy::Memory => "Memory of this node",
+    }
 }
 
 fn rows(siblings: &Siblings) -> String {
@@ -117,6 +132,11 @@ fn row(node: &Sibling) -> String {
         Condition::Starting => ("starting", "is gone; a new one is starting", " disabled"),
     };
     let words = format!("pid {}, {words}", node.pid);
+    let Reads { copies, store } = node.reads;
+    let reads = match copies + store {
+        0 => String::new(),
+        all => format!("{copies} of {all} reads of a session from a copy"),
+    };
     fill(
         include_str!("node.html"),
         &[
@@ -125,6 +145,8 @@ fn row(node: &Sibling) -> String {
             ("state", &state),
             ("words", &words),
             ("disabled", &disabled),
+            ("copies", &copies),
+            ("reads", &reads),
         ],
     )
 }

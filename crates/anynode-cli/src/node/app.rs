@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anynode::core::Store;
+use anynode::core::{ChannelKind, Store};
 use anynode::{AgeHeader, CookieConfig};
 use axum::Router;
 use axum::extract::State;
@@ -18,6 +18,7 @@ use crate::args::{self, Strategy};
 use crate::demo::{self, Around, Siblings, Tab};
 use crate::sample::{self, Shop};
 use crate::stop::Stopping;
+use crate::store::channel_kind;
 
 /// Names the node in every response.
 const NODE: HeaderName = HeaderName::from_static("x-anynode-node");
@@ -51,6 +52,7 @@ fn shop(node: &args::Node, store: Arc<dyn Store>, stopping: &Stopping) -> Router
         base: Tab::Central.base(),
         home: Tab::Central.home(),
         strategy: node.strategy,
+        copies: copies(node),
         stopping: stopping.clone(),
         age_header: age_header(node),
         around: Box::new(Around::default),
@@ -65,6 +67,7 @@ fn two_shops(
     siblings: &Siblings,
     stopping: &Stopping,
 ) -> Router {
+    let central = node.strategy;
     let shop = |tab: Tab, strategy| {
         let siblings = siblings.clone();
         Shop {
@@ -72,9 +75,10 @@ fn two_shops(
             base: tab.base(),
             home: tab.home(),
             strategy,
+            copies: copies(node),
             stopping: stopping.clone(),
             age_header: age_header(node),
-            around: Box::new(move || demo::around(tab, &siblings)),
+            around: Box::new(move || demo::around(tab, central, &siblings)),
         }
     };
     let more = |tab| demo::routes(tab, siblings.clone());
@@ -92,9 +96,15 @@ fn cookie() -> CookieConfig {
     CookieConfig::insecure_loopback()
 }
 
+/// How copies are kept from being used too late, if there are any.
+fn copies(node: &args::Node) -> ChannelKind {
+    let url = node.store.as_deref().unwrap_or_default();
+    channel_kind(url)
+}
+
 /// Whether answers tell how old the knowledge is that they are made from.
 fn age_header(node: &args::Node) -> AgeHeader {
-    match node.tell_age {
+    match node.tell_age || node.demo {
         true => AgeHeader::Sent,
         false => AgeHeader::Omitted,
     }

@@ -17,8 +17,9 @@ use tokio::net::TcpListener;
 use tokio::time::sleep;
 
 pub(crate) use self::hello::Hello;
+use self::telemetry::Telemetry;
 use crate::args::{self, Strategy};
-use crate::demo::Siblings;
+use crate::demo::{self, Siblings};
 use crate::lifeline;
 use crate::misuse::Misuse;
 use crate::stop::{StopSignals, Stopping};
@@ -41,7 +42,7 @@ pub(crate) async fn run(node: args::Node) -> Result<(), Error> {
     let heard = siblings.clone();
     let hear = move |line: &[u8]| heard.iter().for_each(|siblings| siblings.hear(line));
     let lifeline = lifeline::hold(OUTLIVE_MAX, hear).context("cannot watch stdin")?;
-    let metrics = telemetry::start()?;
+    let telemetry = Telemetry::start()?;
     let store = open_store(&node).await?;
     let listener = listen(node.listen).await?;
     let address = listener.local_addr().context("the socket has no address")?;
@@ -51,8 +52,11 @@ pub(crate) async fn run(node: args::Node) -> Result<(), Error> {
             _ = lifeline => {}
         }
     });
-    let app = app::app(&node, store, siblings, &stopping, metrics);
+    let app = app::app(&node, store, siblings, &stopping, telemetry.routes());
     Hello { address }.print().context("nobody reads stdout")?;
+    if node.demo && node.strategy == Strategy::NearCache {
+        tokio::spawn(demo::tell_reads(node.name, move || telemetry.reads()));
+    }
 
     let serving = axum::serve(listener, app)
         .with_graceful_shutdown(stopping.clone().begun())

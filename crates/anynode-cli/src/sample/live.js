@@ -10,31 +10,45 @@ const SOON_MS = 250;
 function watchNodes(form) {
   const list = form.querySelector('ul');
   const asked = document.getElementById('asked');
-  let shown = null;
   const ask = async () => {
     if (document.hidden) return;
     try {
       const answer = await fetch(form.dataset.live, { cache: 'no-store' });
       if (!answer.ok) return;
-      const rows = await answer.text();
-      // The rows come from this site, which escapes what is in them. While nothing changed they are left
-      // alone, so that nobody loses the button they are about to press.
-      if (rows !== shown) {
-        const focused = form.contains(document.activeElement) ? document.activeElement.value : null;
-        list.innerHTML = rows;
-        shown = rows;
-        const button = focused && list.querySelector(`button[value="${CSS.escape(focused)}"]`);
-        if (button) button.focus();
-      }
+      const rows = document.createElement('ul');
+      // The rows come from this site, which escapes what is in them.
+      rows.innerHTML = await answer.text();
+      showNodes(list, rows);
       const node = answer.headers.get('x-anynode-node');
       for (const row of list.children) row.classList.toggle('answered', row.dataset.node === node);
-      asked.textContent = `Asked again every second; ${node} answered last.`;
+      const known = knowledge(answer.headers.get('anynode-session-age'));
+      asked.textContent = `Asked again every second; ${node} answered last${known}.`;
     } catch {
       asked.textContent = 'Nobody answers.';
     }
   };
   setTimeout(ask, SOON_MS);
   setInterval(ask, PERIOD_MS);
+}
+
+// While no node was replaced only the figures change, so that nobody loses the button they are about to press.
+function showNodes(list, rows) {
+  const [shown, told] = [[...list.children], [...rows.children]];
+  const isSame = (row, other) => other && ['node', 'pid', 'state'].every((of) => row.dataset[of] === other.dataset[of]);
+  if (shown.length === told.length && shown.every((row, place) => isSame(row, told[place]))) {
+    shown.forEach((row, place) => row.querySelector('.reads').replaceWith(told[place].querySelector('.reads')));
+    return;
+  }
+  const focused = list.contains(document.activeElement) ? document.activeElement.value : null;
+  list.replaceChildren(...told);
+  const button = focused && list.querySelector(`button[value="${CSS.escape(focused)}"]`);
+  if (button) button.focus();
+}
+
+// "812; copy": so many microseconds old, and known before this request asked.
+function knowledge(header) {
+  const [micros, source] = (header || '').split('; ');
+  return source === 'copy' ? `, from a copy that was right ${(micros / 1000).toFixed(1)} ms ago` : '';
 }
 
 const CAUSES = {

@@ -9,7 +9,7 @@ mod rows;
 use std::process;
 use std::sync::Arc;
 
-use anynode::core::{Handle, Store};
+use anynode::core::{ChannelKind, Handle, Store};
 use anynode::{AgeHeader, ClearSiteData, CookieConfig, Session, SessionError, SessionLayer};
 use axum::extract::{Form, State};
 use axum::http::{StatusCode, header::LOCATION};
@@ -48,6 +48,8 @@ pub(crate) struct Shop {
     pub(crate) home: &'static str,
     /// Where its sessions live.
     pub(crate) strategy: Strategy,
+    /// How copies of them are kept from being used too late, under [`Strategy::NearCache`].
+    pub(crate) copies: ChannelKind,
     /// When its connections that are open have to be closed, that others may serve them.
     pub(crate) stopping: Stopping,
     /// Whether its answers tell how old the knowledge is that they are made from.

@@ -2,6 +2,7 @@
 
 use std::process;
 
+use anynode::core::{ChannelKind, near::Horizon};
 use anynode::{Session, SessionInfo};
 use axum::response::Html;
 
@@ -70,15 +71,23 @@ pub(super) fn shop(
 /// A whole page around its main part. Whatever the session asks of the store comes before it.
 pub(super) fn page(shop: &Shop, session: &Session, title: &str, main: &str) -> Html<String> {
     let Around { tabs, nodes } = (shop.around)();
-    let (hops, why) = match shop.strategy {
-        Strategy::Central => (session.store_calls(), include_str!("html/why_central.html")),
-        Strategy::NearCache => (
-            session.store_calls(),
-            include_str!("html/why_near_cache.html"),
-        ),
+    let hops = match shop.strategy {
+        Strategy::Central | Strategy::NearCache => session.store_calls(),
         // Its store is this node's own memory.
-        Strategy::Memory => (0, include_str!("html/why_memory.html")),
+        Strategy::Memory => 0,
     };
+    let why = match (shop.strategy, shop.copies) {
+        (Strategy::Central, _) => include_str!("html/why_central.html"),
+        (Strategy::NearCache, ChannelKind::Leased) => include_str!("html/why_leased.html"),
+        (Strategy::NearCache, ChannelKind::ValidatedPerRead) => {
+            include_str!("html/why_validated.html")
+        }
+        (Strategy::Memory, _) => include_str!("html/why_memory.html"),
+    };
+    let why = fill(
+        why,
+        &[("lease", &format!("{} s", Horizon::TERM.as_secs_f64()))],
+    );
     let age = session.staleness().map(|age| age.as_millis().to_string());
     Html(fill(
         include_str!("html/shell.html"),

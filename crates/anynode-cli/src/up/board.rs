@@ -1,11 +1,12 @@
-//! What the nodes are told of each other, and what they ask for: the list of nodes, and which of them is to be killed.
+//! What the nodes are told of each other, and what they tell: the list of nodes, which of them is to be killed, and
+//! where they read sessions from.
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{ChildStdin, ChildStdout};
 use tokio::sync::{broadcast, watch};
 
 use super::child::Child;
-use crate::demo::{self, Condition, Sibling};
+use crate::demo::{self, Condition, Reads, Sibling, Told};
 
 /// A node that prints a longer line than this is not listened to any more.
 const LINE_BYTES_MAX: u64 = 1024;
@@ -46,6 +47,7 @@ impl Board {
             name: child.name(),
             pid: child.pid(),
             state: Condition::Running,
+            reads: Reads::default(),
         };
         self.nodes.send_modify(|nodes| {
             let place = nodes.iter().position(|other| other.name == node.name);
@@ -62,6 +64,18 @@ impl Board {
             for node in nodes.iter_mut().filter(|node| node.name == name) {
                 node.state = Condition::Starting;
             }
+        });
+    }
+
+    /// Notes what a node has read; one that has ended has no part in what its successor reads.
+    fn read(&self, name: &str, pid: u32, reads: Reads) {
+        self.nodes.send_if_modified(|nodes| {
+            let is_it = |node: &&mut Sibling| node.name == name && node.pid == pid;
+            let Some(node) = nodes.iter_mut().find(is_it) else {
+                return false;
+            };
+            node.reads = reads;
+            true
         });
     }
 
@@ -100,9 +114,11 @@ impl Board {
             if !matches!(limited.read_line(&mut line).await, Ok(1..)) {
                 return;
             }
-            if let Some((name, pid)) = demo::requested(&line) {
+            match Told::read(&line) {
                 // Without a keeper the fleet is stopping, and the node with it.
-                let _ = self.kills.send((name.to_owned(), pid));
+                Some(Told::Kill(name, pid)) => drop(self.kills.send((name.to_owned(), pid))),
+                Some(Told::Reads(name, pid, reads)) => self.read(name, pid, reads),
+                None => {}
             }
         }
     }

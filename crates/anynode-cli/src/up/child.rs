@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::board::Board;
-use crate::args::STORE_VARIABLE;
+use crate::args::{STORE_VARIABLE, Strategy};
 use crate::node::{self, Hello};
 
 /// How long a node may take from its start to its first line.
@@ -34,6 +34,7 @@ pub(super) struct Launcher {
     executable: Arc<PathBuf>,
     /// May hold a password, so the launcher has no derived `Debug`.
     store: Arc<str>,
+    strategy: Strategy,
     board: Board,
 }
 
@@ -55,10 +56,16 @@ struct Lifeline(JoinHandle<()>);
 // === impl Launcher ===
 
 impl Launcher {
-    pub(super) fn new(executable: PathBuf, store: String, board: Board) -> Self {
+    pub(super) fn new(
+        executable: PathBuf,
+        store: String,
+        strategy: Strategy,
+        board: Board,
+    ) -> Self {
         Self {
             executable: Arc::new(executable),
             store: store.into(),
+            strategy,
             board,
         }
     }
@@ -94,6 +101,7 @@ impl Launcher {
         let mut command = Command::new(&*self.executable);
         command
             .args(["node", "--demo", "--name", name])
+            .args(["--strategy", self.strategy.name()])
             .env(STORE_VARIABLE, &*self.store)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

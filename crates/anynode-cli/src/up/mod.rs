@@ -58,7 +58,7 @@ pub(crate) async fn run(up: args::Up) -> Result<(), Error> {
     drop(store::open(&url).await?);
     let gateway = start_gateway(up.listen)?;
     let board = Board::new();
-    let launcher = Launcher::new(executable()?, url.clone(), board.clone());
+    let launcher = Launcher::new(executable()?, url.clone(), up.strategy, board.clone());
 
     let starting = start_nodes(&launcher, up.nodes);
     let children = tokio::select! {
@@ -71,7 +71,7 @@ pub(crate) async fn run(up: args::Up) -> Result<(), Error> {
         gateway.backends().insert(child.backend())?;
         board.serves(child);
     }
-    report::started(gateway.local_addr(), &children, &url);
+    report::started(gateway.local_addr(), &children, &url, up.strategy);
     let mut fleet = Fleet::new();
     for child in children {
         let keeper = Keeper::new(

@@ -7,7 +7,11 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use anynode::core::{ChannelKind, near::Horizon};
+
 use super::child::Child;
+use crate::args::Strategy;
+use crate::store::channel_kind;
 
 /// How a node ended.
 #[derive(Debug)]
@@ -17,7 +21,7 @@ pub(super) struct Death {
 }
 
 /// Says what runs where and what to try.
-pub(super) fn started(gateway: SocketAddr, nodes: &[Child], store: &str) {
+pub(super) fn started(gateway: SocketAddr, nodes: &[Child], store: &str, strategy: Strategy) {
     let mut text = format!(
         "anynode is running: any node can serve any request.\n\n  page   http://{gateway}/\n  memory http://{gateway}/memory   the same shop as it was before: sessions in each node's memory\n"
     );
@@ -27,18 +31,37 @@ pub(super) fn started(gateway: SocketAddr, nodes: &[Child], store: &str) {
     }
     let pid = nodes.first().map_or(0, Child::pid);
     text += &format!(
-        "  store  {store}\n\
+        "  store  {store}\n  copies {copies}\n\
          \n\
          Open the page, log in, reload, and kill nodes with its buttons. Or try:\n\
          \x20 curl -c jar -d name=ada http://{gateway}/login\n\
          \x20 curl -b jar http://{gateway}/visit   # again and again: another node, the count goes on\n\
+         \x20 curl -i -b jar http://{gateway}/whoami   # anynode-session-age: how old, in µs; copy or store\n\
          \x20 kill -9 {pid}   # a new node takes its place, nobody is logged out\n\
          \x20 curl -b jar -X POST -H 'Sec-Fetch-Site: same-origin' http://{gateway}/logout\n\
          \n\
          Ctrl-C stops everything.",
         store = Shown(store),
+        copies = copies(strategy, channel_kind(store)),
     );
     say(&text);
+}
+
+/// For how long the nodes trust what they keep of the store.
+fn copies(strategy: Strategy, kind: ChannelKind) -> String {
+    let lease = Horizon::TERM.as_secs_f64();
+    match (strategy, kind) {
+        (Strategy::NearCache, ChannelKind::Leased) => format!(
+            "on each node, trusted under a lease of {lease} s; --strategy central keeps none"
+        ),
+        (Strategy::NearCache, ChannelKind::ValidatedPerRead) => format!(
+            "on each node, held against the file at every read (elsewhere: a lease of {lease} s); \
+             --strategy central keeps none"
+        ),
+        (Strategy::Central | Strategy::Memory, _) => {
+            "none; --strategy near-cache has each node keep some".to_owned()
+        }
+    }
 }
 
 /// Says that a new node took the place of one that ended.

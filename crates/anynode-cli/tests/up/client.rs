@@ -20,6 +20,8 @@ pub(crate) struct Client {
     host: SocketAddr,
     /// The cookie as it is sent back, `name=value`.
     pub(crate) cookie: Option<String>,
+    /// Its companion, by which a node knows that its copy is older than what this visitor has seen.
+    seen: Option<String>,
     /// The page that a browser says its requests come from.
     pub(crate) from: From,
 }
@@ -39,6 +41,8 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) node: String,
     pub(crate) location: String,
+    /// How old the knowledge of the session is that it was made from, and whence: `812; copy`.
+    pub(crate) age: String,
     pub(crate) body: String,
 }
 
@@ -53,6 +57,7 @@ impl Client {
             connection,
             host: gateway,
             cookie: None,
+            seen: None,
             from: From::SameOrigin,
         }
     }
@@ -95,8 +100,13 @@ impl Client {
         if !form.is_empty() {
             request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         }
-        if let Some(cookie) = &self.cookie {
-            request = request.header(COOKIE, cookie);
+        let cookies: Vec<&str> = [&self.cookie, &self.seen]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
+        if !cookies.is_empty() {
+            request = request.header(COOKIE, cookies.join("; "));
         }
         let body = Full::new(Bytes::copy_from_slice(form.as_bytes()));
         let request = request.body(body).unwrap();
@@ -113,6 +123,7 @@ impl Client {
             status: head.status,
             node: field("x-anynode-node"),
             location: field("location"),
+            age: field("anynode-session-age"),
             body: String::from_utf8(body.to_vec()).unwrap(),
         }
     }
@@ -122,7 +133,11 @@ impl Client {
             let line = line.to_str().unwrap();
             let pair = line.split(';').next().unwrap();
             let is_removed = line.contains("Max-Age=0");
-            self.cookie = (!is_removed).then(|| pair.to_owned());
+            let kept = (!is_removed).then(|| pair.to_owned());
+            match pair.split_once('=').unwrap().0.ends_with("-seen") {
+                true => self.seen = kept,
+                false => self.cookie = kept,
+            }
         }
     }
 }

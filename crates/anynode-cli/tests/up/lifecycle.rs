@@ -40,6 +40,8 @@ async fn what_cannot_be_done_as_typed_is_refused_with_the_reason() {
     check_refused(&anyone, &["--listen", "loopback"]).await;
     check_refused(&["up", "--no-such-flag"], &["--no-such-flag"]).await;
     check_refused(&["up", "--nodes", "0"], &["--nodes"]).await;
+    let memory = ["up", "--strategy", "memory"];
+    check_refused(&memory, &["--strategy", "near-cache", "central"]).await;
     check_refused(&["no-such-command"], &["no-such-command"]).await;
 }
 

@@ -8,6 +8,9 @@ mod program;
 /// Nobody is logged out and nothing is lost while nodes are killed.
 mod killed_nodes;
 
+/// What nodes keep of the store, and that they refuse what has ended all the same.
+mod copies;
+
 /// What starts and ends, and with which exit code.
 mod lifecycle;
 

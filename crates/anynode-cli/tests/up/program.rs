@@ -21,6 +21,8 @@ pub(crate) struct Up {
     stdout: Option<Lines<BufReader<ChildStdout>>>,
     pub(crate) gateway: SocketAddr,
     pub(crate) nodes: Vec<Node>,
+    /// What it says of the copies that nodes keep.
+    pub(crate) copies: String,
     _state: TempDir,
 }
 
@@ -36,8 +38,14 @@ pub(crate) struct Node {
 impl Up {
     /// Starts three nodes and returns when everything is announced.
     pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// As [`Up::start`], with more arguments.
+    pub(crate) async fn start_with(arguments: &[&str]) -> Self {
         let state = TempDir::new().unwrap();
         let mut process = anynode(&["up", "--listen", "127.0.0.1:0"])
+            .args(arguments)
             .arg("--state")
             .arg(state.path())
             .stdout(Stdio::piped())
@@ -49,6 +57,7 @@ impl Up {
             stdout: Some(BufReader::new(stdout).lines()),
             gateway: ([127, 0, 0, 1], 0).into(),
             nodes: Vec::new(),
+            copies: String::new(),
             _state: state,
         };
         let page = up.line_with("  page ").await;
@@ -59,6 +68,7 @@ impl Up {
             let line = up.line_with(&format!("  node   {name} ")).await;
             up.nodes.push(Node::announced(&line));
         }
+        up.copies = up.line_with("  copies ").await;
         up.line_with("Ctrl-C stops everything").await;
         up
     }
