@@ -1,7 +1,8 @@
 //! Copies of sessions on the node, for as long as they may be trusted: the near cache.
 //!
 //! Core decides which copy may be used and when ([`anynode_core::near`]); what is here asks,
-//! waits and locks. Read in this order:
+//! waits and locks. What is claimed of it, why that holds and what is outside of it stands in
+//! `docs/near-cache.md` of the repository. Read in this order:
 //!
 //! - `options`: what can be chosen, and why the defaults are what they are;
 //! - `inner`: what all calls share, and what is done about each event;
@@ -46,9 +47,12 @@ pub use self::options::NearCacheOptions;
 
 /// A store that keeps copies of what it read from another one.
 ///
-/// A request that hits a copy asks nobody. What was revoked or written on any node is refused
-/// here as soon as the store's channel tells of it, which takes about a millisecond, and once
-/// the lease has run out (one second) at the latest: when a node cannot know, it asks the store.
+/// A request that hits a copy asks nobody. What was revoked or written on any node is known
+/// here as soon as the store's channel tells of it: nearby that is about a millisecond on Redis,
+/// some ten on PostgreSQL, and up to 300 behind a pooler. At the latest it is when the lease has
+/// run out, 1.01 s after the acknowledgement, and as long again as a deposed primary of the store
+/// may still answer, which `anynode doctor` tells. A node that cannot know asks the store. On
+/// SQLite there is no lease: the file is asked at every read whether anything was committed.
 ///
 /// It is a store like any other: each write goes through before any copy changes, and
 /// [`Store::load`] always asks the store. Only [`Store::copy`] and [`Store::load_for`], by which

@@ -106,8 +106,9 @@ impl NearCacheOptions {
     ///
     /// Who asks for receipts has to know of a longer one
     /// ([`AdminSessions::with_lease`](crate::AdminSessions::with_lease)), and counts on no more than
-    /// 3 seconds: a node that was silent for so long may be registered no more. The program
-    /// assumes the default.
+    /// 3 seconds: a node that was silent for so long may be registered no more. The companion cookie,
+    /// by which clients see their own writes on every node, lives for 2. The program assumes the
+    /// default.
     #[must_use]
     pub fn with_lease(mut self, term: Duration) -> Self {
         self.term = term.clamp(TERM_MIN, TERM_MAX);
@@ -121,8 +122,9 @@ impl NearCacheOptions {
         self
     }
 
-    /// How many revocations are remembered. One more, and nothing is answered from copies until
-    /// there is room. Default: 1,000,000.
+    /// How many revocations are remembered, each for ten minutes; those from before the channel was
+    /// opened take up half of the room. One more, and nothing is answered from copies for ten
+    /// minutes. Default: 1,000,000.
     #[must_use]
     pub fn with_revocations_max(mut self, revocations_max: usize) -> Self {
         self.revocations_max = revocations_max;
