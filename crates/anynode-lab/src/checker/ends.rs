@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::history::{Ask, End, Told, Witnessed};
+use crate::history::{Ask, End, EndKind, Told, Witnessed};
 
 /// What became of ended sessions at every node.
 ///
@@ -16,7 +16,9 @@ use crate::history::{Ask, End, Told, Witnessed};
 pub struct Ends {
     /// Revocations that were acknowledged.
     pub revocations: usize,
-    /// Those that were not; nothing is claimed of them.
+    /// Those of them that were done by hand.
+    pub by_hand: usize,
+    /// Those that were not acknowledged; nothing is claimed of them.
     pub unacknowledged: usize,
     /// Sessions that the acknowledged ones ended.
     pub sessions: usize,
@@ -87,6 +89,7 @@ pub fn ends(witnessed: &Witnessed, bound: Duration) -> Ends {
             continue;
         };
         sum.revocations += 1;
+        sum.by_hand += usize::from(end.kind == EndKind::ByHand);
         for session in &end.sessions {
             sum.sessions += 1;
             sum.judge(of(session), end, acknowledged, bound);
@@ -111,6 +114,7 @@ impl Ends {
     /// Adds what became of others.
     pub fn extend(&mut self, other: Self) {
         self.revocations += other.revocations;
+        self.by_hand += other.by_hand;
         self.unacknowledged += other.unacknowledged;
         self.sessions += other.sessions;
         self.exposed += other.exposed;

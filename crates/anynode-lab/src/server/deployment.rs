@@ -7,6 +7,7 @@ use anyhow::{Context, Error};
 use async_trait::async_trait;
 
 use super::disk::Disk;
+use super::tool::Tool;
 
 /// The processes of one store. Dropped, it ends them all.
 #[async_trait]
@@ -61,6 +62,9 @@ pub(super) trait Deployment: Send + Sync {
 
     /// Tells one of the servers something.
     async fn command_at(&self, server: SocketAddr, words: &[&str]) -> Result<String, Error>;
+
+    /// The program by which an operator speaks to the primary.
+    async fn tool(&self) -> Result<Tool, Error>;
 }
 
 /// Where servers are reached in place of their own addresses.

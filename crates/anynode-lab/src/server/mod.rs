@@ -13,6 +13,7 @@ mod process;
 mod program;
 mod serve;
 mod setup;
+mod tool;
 mod wanted;
 
 mod postgres;
@@ -35,6 +36,7 @@ pub use self::kind::Kind;
 pub(crate) use self::place::Place;
 pub use self::serve::Serve;
 pub use self::setup::{Persistence, Setup, Standby};
+pub use self::tool::Answers;
 pub use self::wanted::{UnknownStore, Wanted};
 
 /// Whose connections are hit by what a proxy in front of a server does.
@@ -228,6 +230,15 @@ impl Server {
     /// As [`Self::command`].
     pub async fn command_at(&self, server: SocketAddr, words: &[&str]) -> Result<String, Error> {
         self.deployment.command_at(server, words).await
+    }
+
+    /// Has the program by which operators speak to the primary, `redis-cli` or `psql`, tell it
+    /// these lines: commands of Redis, or statements of SQL. To each it says a line.
+    ///
+    /// # Errors
+    /// When the program is not here or cannot be started.
+    pub async fn tell_by_tool(&self, lines: &[String]) -> Result<Answers, Error> {
+        self.deployment.tool().await?.tell(lines).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use anynode_lab::server::{Kind, Persistence, Server, Setup};
 
-use crate::{keep, kept};
+use crate::{is_postgres, keep, kept};
 
 async fn check_start(kind: Kind) {
     let server = Server::start(kind).await.unwrap();
@@ -11,6 +11,42 @@ async fn check_start(kind: Kind) {
     assert_ne!(server.fresh_url(), server.fresh_url());
     server.flush().await.unwrap();
     assert_eq!(kept(&server).await, "");
+    check_tool(&server).await;
+}
+
+/// What an operator types, and what the tool says to it; at last something that makes no sense.
+async fn check_tool(server: &Server) {
+    let typed_and_said: &[(&str, &str)] = match is_postgres(server.kind()) {
+        true => &[
+            ("CREATE TABLE said AS SELECT 1;", "SELECT 1"),
+            ("DELETE FROM said;", "DELETE 1"),
+            ("DELETE FROM said;", "DELETE 0"),
+            ("DELETE;", ""),
+        ],
+        // Of a cluster, each of these keys is on another node.
+        false => &[
+            ("SET a 1", "OK"),
+            ("SET b 1", "OK"),
+            ("SET c 1", "OK"),
+            ("DEL a", "1"),
+            ("DEL b", "1"),
+            ("DEL c", "1"),
+            ("DEL a", "0"),
+            ("DEL", "ERR wrong number of arguments for 'del' command"),
+        ],
+    };
+    let typed = typed_and_said.iter().map(|(typed, _)| (*typed).to_owned());
+    let typed: Vec<_> = typed.collect();
+    let mut said = server.tell_by_tool(&typed).await.unwrap();
+    for (typed, expected) in typed_and_said {
+        match expected.is_empty() {
+            false => assert_eq!(said.next().await.unwrap(), *expected, "{typed}"),
+            true => {
+                let error = said.next().await.unwrap_err().to_string();
+                assert!(error.contains("syntax error"), "{error}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

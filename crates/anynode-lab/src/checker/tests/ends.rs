@@ -131,3 +131,12 @@ fn nothing_is_claimed_of_what_was_not_acknowledged() {
     assert_eq!((found.unacknowledged, found.sessions), (1, 0));
     assert!(found.accepted.is_empty());
 }
+
+#[test]
+fn what_was_removed_by_hand_is_counted_among_the_revocations() {
+    let mut witnessed = witnessed(Vec::new());
+    assert_eq!(ends(&witnessed, BOUND).by_hand, 0);
+    witnessed.ends[0].kind = EndKind::ByHand;
+    let found = ends(&witnessed, BOUND);
+    assert_eq!((found.by_hand, found.revocations), (1, 1));
+}

@@ -7,6 +7,7 @@ use anyhow::{Error, ensure};
 use serde::Serialize;
 
 use super::claim::Bound;
+use super::hand;
 use super::round::Work;
 use super::row::{Order, time};
 use super::situation::Situation;
@@ -41,6 +42,8 @@ pub struct RevokedAcceptedFinding {
     seed: u64,
     bound: Bound,
     revocations_asked: usize,
+    /// By what sessions were removed by hand, where they are.
+    tool: Option<&'static str>,
     rows: Vec<Row>,
     /// Of all situations together.
     pub total: Ends,
@@ -89,6 +92,9 @@ impl RevokedAccepted {
             "no such situation makes sense for this store"
         );
         let each = asked.div_ceil(situations.len());
+        let store = course.scene.store;
+        let has_hands = situations.iter().any(|of| of.has_hands(store));
+        let tool = hand::tool(store).filter(|_| has_hands);
         let (bound, mut rows, mut total) = (course.bound(), Vec::new(), Ends::default());
         for situation in situations {
             let mut row = Row {
@@ -121,6 +127,7 @@ impl RevokedAccepted {
             seed,
             bound,
             revocations_asked: asked,
+            tool,
             rows,
             latency: Refusal::of(&total),
             total,
@@ -194,6 +201,10 @@ impl Finding for RevokedAcceptedFinding {
                 total.revocations >= self.revocations_asked,
                 "too few revocations",
             ),
+            (
+                self.tool.is_none() || total.by_hand > 0,
+                "no session was removed by hand",
+            ),
             (is_exposed, "too few revoked sessions were exposed"),
             (
                 total.accepted.is_empty(),
@@ -211,11 +222,15 @@ impl Finding for RevokedAcceptedFinding {
 impl fmt::Display for RevokedAcceptedFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total = &self.total;
+        let by_hand = self
+            .tool
+            .map(|tool| format!(" ({} by {tool})", total.by_hand));
+        let by_hand = by_hand.unwrap_or_default();
         write!(
             f,
-            "revoked-accepted {}: {} revocations of {} sessions, {} exposed, in {} situations; \
-             {} of {} requests after the bound accepted; {}; {} spared, {} refused falsely; \
-             seed {}",
+            "revoked-accepted {}: {} revocations{by_hand} of {} sessions, {} exposed, in {} \
+             situations; {} of {} requests after the bound accepted; {}; {} spared, {} refused \
+             falsely; seed {}",
             self.store,
             total.revocations,
             total.sessions,

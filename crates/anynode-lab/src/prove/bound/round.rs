@@ -134,13 +134,12 @@ pub(super) async fn pass(
         } else {
             let Scene {
                 home,
-                store,
                 proxies,
                 fleet,
                 clocks,
                 ..
             } = scene;
-            let by_hand = orders.carry_out(home, *store);
+            let by_hand = orders.carry_out(home);
             let done = async {
                 let clocks = clocks.as_ref();
                 strike::on_nodes(situation, fleet, proxies, clocks, hit).await?;

@@ -17,6 +17,7 @@ use crate::server::port;
 use crate::server::process::{Order, Process, Rights};
 use crate::server::program;
 use crate::server::setup::Setup;
+use crate::server::tool::Tool;
 
 /// How long it may take to pass on its first question.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
@@ -166,5 +167,10 @@ impl Deployment for Bouncer {
             bail!("pgbouncer takes no commands: ask the server behind it");
         }
         self.postgres.command_at(server, words).await
+    }
+
+    /// Goes to PostgreSQL itself, as commands do.
+    async fn tool(&self) -> Result<Tool, Error> {
+        self.postgres.tool().await
     }
 }

@@ -13,10 +13,11 @@ use rustix::process::Signal;
 use tokio::time::sleep;
 
 use super::sql::SUPERUSER;
-use super::{PASSWORD, parent};
+use super::{PASSWORD, USER, parent};
 use crate::clock::boot_time;
 use crate::server::process::{Order, Process, Rights};
 use crate::server::program;
+use crate::server::tool::Tool;
 
 /// How long a server may take to accept connections, recovery included.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
@@ -138,6 +139,26 @@ impl Instance {
             rights: Rights::NeverRoot,
             farewell: "QUIT",
             log: self.logs.join(name).with_extension("log"),
+        })
+    }
+
+    /// The program by which an operator speaks to it, in the database of the stores.
+    ///
+    /// # Errors
+    /// When it is not here.
+    pub(super) fn tool(&self) -> Result<Tool, Error> {
+        let (ip, port) = (self.address().ip(), self.port);
+        let whom = format!("host={ip} port={port} user={SUPERUSER} dbname={USER} sslmode=disable");
+        Ok(Tool {
+            name: "psql",
+            program: program::script("psql", "postgresql")?,
+            arguments: vec![
+                "--no-psqlrc".to_owned(),
+                // Else it would go on, and what it says would be to another line.
+                "--set=ON_ERROR_STOP=1".to_owned(),
+                whom,
+            ],
+            password: Some(("PGPASSWORD", PASSWORD.to_owned())),
         })
     }
 

@@ -20,6 +20,7 @@ use super::disk::Disk;
 use super::place::{self, Place};
 use super::port;
 use super::setup::{Persistence, Setup, Standby};
+use super::tool::Tool;
 use crate::clock::boot_time;
 
 pub(super) use self::bouncer::Bouncer;
@@ -239,6 +240,10 @@ impl Deployment for Postgres {
 
     async fn command_at(&self, server: SocketAddr, words: &[&str]) -> Result<String, Error> {
         sql::ask_in(server, USER, &words.join(" ")).await
+    }
+
+    async fn tool(&self) -> Result<Tool, Error> {
+        self.primary.tool()
     }
 }
 

@@ -12,6 +12,7 @@ use crate::server::deployment::{Deployment, Doors, Url};
 use crate::server::place::Place;
 use crate::server::program;
 use crate::server::setup::Setup;
+use crate::server::tool::Tool;
 
 const PRIMARIES: usize = 3;
 
@@ -253,6 +254,15 @@ impl Deployment for Cluster {
 
     async fn command_at(&self, server: SocketAddr, words: &[&str]) -> Result<String, Error> {
         self.group.at(server)?.ask(words).await
+    }
+
+    /// It goes to whichever node serves a key.
+    async fn tool(&self) -> Result<Tool, Error> {
+        let mut awake = self.group.awake();
+        let node = awake.next().context("none of its nodes can answer")?;
+        let mut tool = node.tool()?;
+        tool.arguments.push("-c".to_owned());
+        Ok(tool)
     }
 }
 

@@ -13,6 +13,8 @@ use super::ask::{Access, field_of};
 use crate::clock::boot_time;
 use crate::server::port;
 use crate::server::process::{Order, Process, Rights};
+use crate::server::program;
+use crate::server::tool::Tool;
 
 /// How long a node may take to answer, reading its data included.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
@@ -199,6 +201,21 @@ impl Node {
     /// When it does not answer in time, or with an error.
     pub(super) async fn ask(&self, words: &[&str]) -> Result<String, Error> {
         self.access.text(self.address, words).await
+    }
+
+    /// The program by which an operator speaks to it.
+    ///
+    /// # Errors
+    /// When it is not here.
+    pub(super) fn tool(&self) -> Result<Tool, Error> {
+        let (ip, port) = (self.address.ip(), self.address.port());
+        let password = self.access.password.clone();
+        Ok(Tool {
+            name: "redis-cli",
+            program: program::script("redis-cli", "redis")?,
+            arguments: vec!["-h".into(), ip.to_string(), "-p".into(), port.to_string()],
+            password: password.map(|password| ("REDISCLI_AUTH", password)),
+        })
     }
 }
 

@@ -12,6 +12,7 @@ use crate::server::deployment::{Deployment, Doors, Url};
 use crate::server::place::Place;
 use crate::server::program;
 use crate::server::setup::Setup;
+use crate::server::tool::Tool;
 
 const SENTINELS: usize = 3;
 
@@ -274,5 +275,10 @@ impl Deployment for Sentinel {
             Some(sentinel) => sentinel.ask(words).await,
             None => self.group.at(server)?.ask(words).await,
         }
+    }
+
+    async fn tool(&self) -> Result<Tool, Error> {
+        let primary = self.primary().await?;
+        self.group.at(primary)?.tool()
     }
 }

@@ -15,6 +15,7 @@ use crate::server::place::Place;
 use crate::server::port;
 use crate::server::program;
 use crate::server::setup::Setup;
+use crate::server::tool::Tool;
 
 /// The password of the user `default`, who may do everything and whom no store knows.
 const OPERATOR: &str = "operator-of-the-lab";
@@ -160,5 +161,9 @@ impl Deployment for Single {
 
     async fn command_at(&self, _: SocketAddr, words: &[&str]) -> Result<String, Error> {
         self.node.ask(words).await
+    }
+
+    async fn tool(&self) -> Result<Tool, Error> {
+        self.node.tool()
     }
 }
