@@ -44,6 +44,13 @@ const BENCHES: &[Bench] = &[
         summary: "hit ratio of the near cache by what it evicts, beside moka and quick_cache (2 minutes)",
     },
     Bench {
+        name: "race",
+        package: "anynode-lab",
+        tools: &["redis"],
+        summary: "the race that leaves stale copies in the cache of redis-rs, and none here \
+                  (1 minute; --rounds, --keys, --quick)",
+    },
+    Bench {
         name: "sqlite",
         package: "anynode",
         tools: &[],

@@ -37,8 +37,8 @@ mod table;
 
 #[path = "../near_cache/bars.rs"]
 mod bars;
-#[path = "../stores/peers/built.rs"]
-mod built;
+#[path = "../stores/program.rs"]
+mod program;
 
 use bars::Bars;
 use server::{Programs, Server};
@@ -72,7 +72,7 @@ fn measure(words: &[&str]) {
         .enable_all()
         .build()
         .unwrap();
-    let programs = Programs::with_peers(runtime.block_on(built::peers()));
+    let programs = Programs::with_peers(runtime.block_on(program::built("stores/peers", "peers")));
     let stores = runtime.block_on(Stores::start());
     let servers: Vec<(Variant, Server)> = Variant::ALL
         .into_iter()

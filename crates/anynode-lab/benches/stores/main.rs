@@ -33,6 +33,7 @@ mod contest;
 mod fill;
 mod gauge;
 mod peers;
+mod program;
 mod relay;
 mod session;
 #[path = "../middleware/stats.rs"]

@@ -1,8 +1,6 @@
 //! The stores of tower-sessions, which run in a program of their own: their SQL library brings
 //! another SQLite than ours, and one program can have only one.
 
-mod built;
-
 use std::process::Stdio;
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
@@ -11,6 +9,7 @@ use tokio::sync::Mutex;
 
 use crate::contest::{Rate, SLICE};
 use crate::ops::Verb;
+use crate::program::built;
 
 /// A store of tower-sessions with sessions in it, ready to take turns.
 pub(crate) struct Peer {
@@ -28,7 +27,7 @@ struct Pipes {
 impl Peer {
     /// Builds the program if that is to be done, and starts it.
     pub(crate) async fn start(store: &str, url: &str) -> Self {
-        let mut child = Command::new(built::peers().await)
+        let mut child = Command::new(built("stores/peers", "peers").await)
             .args([store, url.split('?').next().unwrap()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
