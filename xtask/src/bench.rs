@@ -18,6 +18,13 @@ struct Bench {
 
 const BENCHES: &[Bench] = &[
     Bench {
+        name: "channel",
+        package: "anynode-lab",
+        tools: &["redis", "postgresql"],
+        summary: "messages per second on the channel of 3, 10 and 30 nodes beside the formula \
+                  (8 minutes; --rounds, --stores, --quick)",
+    },
+    Bench {
         name: "gateway",
         package: "anynode-gateway",
         tools: &["haproxy", "nginx"],
