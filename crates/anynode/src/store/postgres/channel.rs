@@ -53,9 +53,10 @@ struct Cursor {
     at: Timestamp,
 }
 
-/// How often a channel that waits looks for changes, if nobody says that there are some: well
-/// within the lease.
-const POLL: Duration = Duration::from_millis(300);
+/// How long after the last look a channel that waits looks for changes, if nobody says that there
+/// are some: well within the lease. Heartbeats look as well. Under the default lease of a second
+/// one is due sooner, so that a fleet at rest costs its heartbeats and no polls beside them.
+const POLL: Duration = Duration::from_millis(400);
 
 /// How long a channel rests between two looks at least: what hints may ask of it.
 pub(super) const POLL_PAUSE: Duration = Duration::from_millis(4);
