@@ -30,7 +30,7 @@ mod wire;
 #[path = "../stores/session.rs"]
 #[allow(dead_code, reason = "sessions of users are measured elsewhere")]
 mod session;
-#[path = "../../../anynode/benches/middleware/stats.rs"]
+#[path = "../middleware/stats.rs"]
 mod stats;
 
 use std::process::ExitCode;
