@@ -49,7 +49,7 @@ pub use self::options::NearCacheOptions;
 ///
 /// A request that hits a copy asks nobody. What was revoked or written on any node is known
 /// here as soon as the store's channel tells of it: nearby that is about a millisecond on Redis,
-/// some ten on PostgreSQL, and up to 300 behind a pooler. At the latest it is when the lease has
+/// some ten on PostgreSQL, and up to 333 behind a pooler. At the latest it is when the lease has
 /// run out, 1.01 s after the acknowledgement, and as long again as a deposed primary of the store
 /// may still answer, which `anynode doctor` tells. A node that cannot know asks the store. On
 /// SQLite there is no lease: the file is asked at every read whether anything was committed.
