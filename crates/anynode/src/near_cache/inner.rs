@@ -304,7 +304,7 @@ impl Copies {
 fn raise(told: Result<(), Full>) {
     if let Err(full) = told {
         figures::not_remembered();
-        tracing::error!(%full, "nothing is answered from copies until there is");
+        tracing::error!(%full, "nothing is answered from copies for ten minutes");
     }
 }
 
