@@ -146,15 +146,24 @@ async fn visits(browser: &Browser) -> u64 {
 }
 
 /// Loads the page until every node has answered, and returns the name and the process of the last.
-async fn met_all_nodes(browser: &Browser) -> (String, Pid) {
+async fn met_all_nodes(demo: &Demo, browser: &Browser) -> (String, Pid) {
+    let gateway = demo
+        .home
+        .trim_start_matches("http://")
+        .trim_end_matches('/');
+    let gateway = gateway.parse().unwrap();
     let mut met = BTreeMap::new();
     for _ in 0..LOADS_MAX {
         let node = browser.attribute("#strip", "data-node").await;
         let pid = browser.attribute("#strip", "data-pid").await;
         let pid = Pid::from_raw(pid.parse().unwrap()).unwrap();
-        met.insert(node.clone(), pid);
+        let is_known = met.insert(node.clone(), pid).is_some();
         if met.len() == 3 {
             return (node, pid);
+        }
+        if is_known {
+            // What the page asks for may come in threes, and then it is the same node's turn again.
+            ask(gateway, "", "GET", "/whoami").await;
         }
         let before = visits(browser).await;
         browser.reload().await;
@@ -176,7 +185,7 @@ async fn a_person_stays_logged_in_though_the_node_that_served_them_is_killed() {
     until(async || browser.has("#cart [data-item=apples]").await).await;
     browser.click("#shelf button[value=coffee]").await;
     until(async || browser.has("#cart [data-item=coffee]").await).await;
-    let (name, pid) = met_all_nodes(&browser).await;
+    let (name, pid) = met_all_nodes(&demo, &browser).await;
     let before = visits(&browser).await;
     for screen in SCREENS {
         browser.picture("shop", screen).await;

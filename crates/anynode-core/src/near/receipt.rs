@@ -21,7 +21,8 @@ pub struct Receipt {
 /// Who answered when the roll was called.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attendance {
-    /// Those who passed a barrier that began after the acknowledgement.
+    /// Those who passed a barrier that began after the acknowledgement; where nodes ask the store
+    /// at every read, all of them.
     pub confirmed: Vec<NodeId>,
     /// Those who did not, or did not say so.
     pub missing: Vec<NodeId>,
@@ -269,7 +270,7 @@ impl Confirmation {
         let attendance = |nodes: &BTreeMap<NodeId, bool>| {
             let mut attendance = Attendance::default();
             for (node, confirmed) in nodes {
-                let those = match confirmed {
+                let those = match *confirmed || proof == Proof::Validated {
                     true => &mut attendance.confirmed,
                     false => &mut attendance.missing,
                 };

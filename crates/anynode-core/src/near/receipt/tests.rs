@@ -175,6 +175,8 @@ fn where_every_read_asks_there_is_nothing_to_wait_for() {
         let receipt = receipt(&mut confirmation, millis(1));
         assert_eq!(receipt.proof, Proof::Validated);
         assert_eq!(receipt.to_string(), expected);
+        let missing = receipt.nodes.map(|nodes| nodes.missing);
+        assert!(missing.unwrap_or_default().is_empty());
     }
 }
 

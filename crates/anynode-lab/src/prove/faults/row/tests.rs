@@ -176,7 +176,7 @@ fn a_store_that_may_lose_its_last_writes_loses_no_others() {
 
 #[test]
 fn a_flush_removes_everything() {
-    let spoil = |it: &mut Found| it.verdict.sessions.lost.truncate(26);
+    let spoil = |it: &mut Found| it.verdict.sessions.lost.truncate(22);
     check(REDIS, Fault::Flush, spoil, "not everything was removed");
 }
 
