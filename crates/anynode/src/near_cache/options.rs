@@ -62,9 +62,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// somebody logged out of within its absolute lifetime. A hundred bytes each, when they are there.
 const REVOCATIONS_MAX: usize = 1_000_000;
 
-/// A copy gets no older, whatever is asked for.
-const AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
-
 /// What a lease may be for.
 const TERM_MIN: Duration = Duration::from_millis(10);
 const TERM_MAX: Duration = Duration::from_secs(60 * 60);
@@ -94,10 +91,10 @@ impl NearCacheOptions {
         self
     }
 
-    /// How old a copy gets at most, whatever the channel says. Default: 60 seconds; at most a day.
+    /// How old a copy gets at most, whatever the channel says. Default: 60 seconds.
     #[must_use]
     pub fn with_age_max(mut self, age_max: Duration) -> Self {
-        self.age_max = age_max.min(AGE_MAX);
+        self.age_max = age_max;
         self
     }
 

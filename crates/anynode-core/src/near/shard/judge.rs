@@ -116,7 +116,8 @@ pub(super) fn is_later(
     let Some(packed) = &slot.packed else {
         return false;
     };
-    let is_over = slot.ends.time().min(slot.sent.time() + age_max) <= now;
+    let too_old = slot.sent.time().saturating_add(age_max);
+    let is_over = slot.ends.time().min(too_old) <= now;
     if is_over || is_outdated(answer.shard, slot.user, slot.token, horizon) {
         return false;
     }

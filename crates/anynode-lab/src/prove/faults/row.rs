@@ -27,9 +27,9 @@ const RECOVERY_MAX: Duration = Duration::from_secs(10);
 /// begins, and a long one leaves time for most of them to log out.
 const AT_STAKE_LEAST: usize = 10;
 
-/// Which share of them has to be used after the fault: each user looks once more at its session,
-/// unless it logs out just then, of whose session no answer tells. On a slow machine, where a
-/// fault lasts longer than it is meant to, those were five of 45.
+/// Which share of them has to be used after the fault, or be seen to be gone after a flush: each
+/// user looks once more at its session, unless it logs out just then, of whose session no answer
+/// tells. On a slow machine, where a fault lasts longer than it is meant to, those were five of 45.
 const EXPOSED_PERCENT_LEAST: usize = 75;
 
 /// How long before a fault the last writes begin that a fail-over may lose: far longer than a

@@ -287,7 +287,7 @@ async fn pooler(inner: &Inner) -> Result<Note, Fault> {
         true => (
             "one, so that nothing is prepared and nodes poll for changes",
             Verdict::Caution {
-                why: "a revocation reaches the other nodes after up to 400 ms instead of some",
+                why: "a revocation reaches the other nodes after up to a third of a second instead of some ms",
                 change: "connect to the server itself; the store needs few connections",
             },
         ),

@@ -130,6 +130,26 @@ fn no_copy_outlives_its_maximum_age_whatever_the_channel_says() {
 }
 
 #[test]
+fn a_copy_without_a_maximum_age_is_compared_with_an_answer_as_any_other() {
+    let mut node = node();
+    let bounds = Bounds {
+        copies_max: 100,
+        bytes_max: 1 << 20,
+    };
+    node.shard = Shard::new(Limits {
+        age_max: Duration::MAX,
+        ..Limits::new(bounds)
+    });
+    for counter in [2, 1] {
+        let live = version(counter);
+        let answer = answer(&live, node.horizon.token(), 100.0);
+        node.shard
+            .insert(&answer, at(100.1), &node.horizon, &node.memory);
+    }
+    assert_eq!(node.look(ask(100.2)), Ok(2), "the later version stays");
+}
+
+#[test]
 fn a_copy_ends_by_the_clock_of_the_store_counted_from_the_send_time() {
     let (mut node, live) = (node(), version(1));
     let answer = answer(&live, node.horizon.token(), 100.0);
