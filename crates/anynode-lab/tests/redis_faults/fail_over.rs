@@ -170,19 +170,19 @@ async fn a_restart_without_persistence_is_raised_and_one_with_it_is_not() {
 async fn a_primary_that_reads_all_from_its_disk_is_not_judged_before_it_has() {
     let meter = Meter::default();
     let _guard = meter.install();
-    // 2 ms for each key, and the server looks at its connections meanwhile.
+    // 0.3 ms for each key, and after every 1,024 the server looks at its connections.
     let setup = Setup {
         persistence: Persistence::Always,
         ..Setup::default()
     };
     let setup = setup
-        .with("key-load-delay", "2000")
+        .with("key-load-delay", "300")
         .with("loading-process-events-interval-bytes", "1024");
     let mut pair = Pair::start(0, &setup).await;
     let node = pair.node("").await;
     let handle = session(&node).await;
     node.revoke(&logout(handle)).await.unwrap();
-    let fill = "for n = 1, 2000 do redis.call('SET', 'other:' .. n, string.rep('x', 100)) end";
+    let fill = "for n = 1, 16384 do redis.call('SET', 'other:' .. n, string.rep('x', 100)) end";
     let filled = pair.primary.command(&["EVAL", fill, "0"]).await;
     filled.unwrap();
     crate::scene::looked_at(&pair.primary).await;

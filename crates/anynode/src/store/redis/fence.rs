@@ -14,7 +14,8 @@ pub(super) struct Said {
     pub(super) replicas: usize,
     /// Whether it has an append-only file at all.
     pub(super) appends: bool,
-    /// Whether the name of its data was asked for and not told in time.
+    /// Whether it does not tell the name of its data at this time: it is busy, or reads its data
+    /// from disk. Until it has, it also says that it appends nothing.
     pub(super) is_unmarked: bool,
 }
 
@@ -82,7 +83,7 @@ fn said(info: &str) -> Option<Said> {
         role,
         replicas: field("connected_slaves")?.parse().ok()?,
         appends: field("aof_enabled") == Some("1"),
-        is_unmarked: false,
+        is_unmarked: field("loading") == Some("1"),
     })
 }
 
@@ -123,6 +124,18 @@ mod tests {
         ] {
             let said = said(&format!("{INFO}{line}")).expect("readable");
             assert_eq!(said.appends, appends, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_reads_its_file_does_not_tell_yet_what_its_data_is() {
+        for (lines, is_unmarked) in [
+            ("loading:1\r\naof_enabled:0\r\n", true),
+            ("loading:0\r\naof_enabled:0\r\n", false),
+            ("loading:0\r\naof_enabled:1\r\n", false),
+        ] {
+            let said = said(&format!("{INFO}{lines}")).expect("readable");
+            assert_eq!(said.is_unmarked, is_unmarked, "{lines}");
         }
     }
 
