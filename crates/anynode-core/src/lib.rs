@@ -32,9 +32,9 @@ pub use self::{
     planted::planted,
     session::{
         Admission, Binding, Budget, Cause, Data, Delta, Device, Draft, Due, Epoch, Handle, Kind,
-        Lifetime, Live, Moment, OverBudget, Payload, Presented, Previous, Quota, Record, Room,
-        Rotation, Secret, SecretHash, SessionId, Spared, Touch, Update, UserEntry, UserId, Value,
-        ValueError, Version, WriteId, admit, expiry,
+        Lifetime, Live, Moment, Origin, OverBudget, Payload, Presented, Previous, Quota, Record,
+        Room, Rotation, Secret, SecretHash, SessionId, Spared, Touch, Update, UserEntry, UserId,
+        Value, ValueError, Version, WriteId, admit, expiry,
     },
     store::{
         BarrierId, Channel, ChannelKind, ClockKind, Create, Deposed, Durability, Effect, Error,

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use super::varint::{Reader, Writer};
 use crate::{
     session::{
-        Binding, Device, Epoch, Handle, Kind, Live, Payload, Previous, Record, SecretHash, Spared,
-        UserEntry, UserId, Version, WriteId,
+        Binding, Device, Epoch, Handle, Kind, Live, Origin, Payload, Previous, Record, SecretHash,
+        Spared, UserEntry, UserId, Version, WriteId,
     },
     time::Timestamp,
 };
@@ -141,6 +141,8 @@ impl Packed {
             idle_deadline: head.idle_deadline,
             user,
             now: head.now,
+            // Nothing else is kept.
+            origin: Origin::Followed,
         }
     }
 

@@ -12,7 +12,7 @@ use super::{
     horizon::UserSlot,
     packed::Packed,
 };
-use crate::session::{Draft, Handle, Live, expiry};
+use crate::session::{Draft, Handle, Live, Origin, expiry};
 
 /// A part of the copies of one node, for one thread at a time: the caller puts each shard behind
 /// a lock of its own, and a hit takes that one lock and allocates nothing.
@@ -70,6 +70,8 @@ pub enum Fill {
     Raced,
     /// There is no lease on the record's shard or its user's.
     Untrusted,
+    /// It comes from a server whose writes are not told here. It is good for those who waited.
+    Elsewhere,
     /// There is a later one.
     Older,
     /// It has ended, or is about to.
@@ -163,7 +165,7 @@ impl Shard {
         match fill {
             Fill::Kept => self.keep(answer),
             Fill::Ended | Fill::Revoked => self.copies.remove(&answer.live.record.handle),
-            Fill::Raced | Fill::Untrusted | Fill::Refused | Fill::Older => {}
+            Fill::Raced | Fill::Untrusted | Fill::Elsewhere | Fill::Refused | Fill::Older => {}
         }
         fill
     }
@@ -284,6 +286,9 @@ impl Shard {
         let as_of = known(answer.shard, user, horizon);
         if !as_of.is_some_and(|as_of| horizon.holds(as_of, now)) {
             return Fill::Untrusted;
+        }
+        if live.origin == Origin::Elsewhere && !crate::planted("kept_from_elsewhere") {
+            return Fill::Elsewhere;
         }
         if self.was_heard_of(&record.handle, answer.token)
             || is_outdated(answer.shard, user, answer.token, horizon)

@@ -181,7 +181,7 @@ impl Touches {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::{Epoch, record::tests::draft};
+    use crate::session::{Epoch, Origin, record::tests::draft};
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
@@ -192,6 +192,7 @@ mod tests {
             record: record.into(),
             user: None,
             now: NOW,
+            origin: Origin::Followed,
         }
     }
 

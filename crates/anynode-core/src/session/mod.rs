@@ -22,7 +22,7 @@ pub use self::{
     expiry::{Lifetime, Touch},
     handle::{Handle, InvalidHandle, Secret, SecretHash, SessionId},
     quota::{Quota, QuotaLeft},
-    record::{Binding, Device, Draft, Kind, Live, Moment, Payload, Previous, Record},
+    record::{Binding, Device, Draft, Kind, Live, Moment, Origin, Payload, Previous, Record},
     user::{Epoch, InvalidUserId, Spared, UserEntry, UserId},
     value::{Value, ValueError},
     version::{Version, WriteId},

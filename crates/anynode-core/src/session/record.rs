@@ -144,6 +144,20 @@ pub struct Live {
     pub user: Option<UserEntry>,
     /// The store's clock when it answered: the zero of every deadline here.
     pub now: Timestamp,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Where an answer comes from, as far as copies of it are concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// From servers whose writes the open channels of this handle on the store tell of. A store
+    /// that is one server, or holds its calls to the primary that it follows, answers no other.
+    Followed,
+    /// At least in part from a server that a channel does not follow: a primary that was deposed
+    /// and does not know it yet, or one that took over just now. It is as good as any answer, but
+    /// nobody tells when it is no longer right.
+    Elsewhere,
 }
 
 // === impl Live ===

@@ -1,7 +1,7 @@
 //! The decisions that every store makes alike, wherever it runs them.
 
 use crate::{
-    session::{Draft, Epoch, Live, Record, UserEntry, UserId, Version, expiry},
+    session::{Draft, Epoch, Live, Origin, Record, UserEntry, UserId, Version, expiry},
     store::Replace,
     time::Timestamp,
 };
@@ -60,6 +60,7 @@ impl Kept {
             idle_deadline: self.idle_deadline,
             user: self.user,
             now,
+            origin: Origin::Followed,
         }
     }
 }
@@ -76,6 +77,7 @@ impl Draft {
             record: record.into(),
             user,
             now,
+            origin: Origin::Followed,
         }
     }
 }

@@ -83,7 +83,7 @@ impl Counts {
             Fill::Older => self.older += 1,
             Fill::Revoked => self.known_dead += 1,
             Fill::Refused => self.from_refused += 1,
-            Fill::Kept | Fill::Ended => {}
+            Fill::Kept | Fill::Ended | Fill::Elsewhere => {}
         }
     }
 

@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anynode_core::{
-    Cause, Draft, Epoch, Event, Handle, Live, Record, Replace, Timestamp, Tombstone, Touch,
+    Cause, Draft, Epoch, Event, Handle, Live, Origin, Record, Replace, Timestamp, Tombstone, Touch,
     UserEntry, UserId, Version, expiry,
     near::Assertion,
     store::{Kept, replace},
@@ -176,6 +176,7 @@ impl Shelf {
             idle_deadline: *idle,
             user: entry,
             now,
+            origin: Origin::Followed,
         })
     }
 

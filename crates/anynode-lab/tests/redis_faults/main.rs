@@ -7,6 +7,7 @@ mod deposed;
 mod fail_over;
 mod full;
 mod gaps;
+mod led_back;
 mod many;
 #[path = "../meter/mod.rs"]
 mod meter;

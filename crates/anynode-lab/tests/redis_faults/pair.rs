@@ -57,6 +57,11 @@ impl Pair {
         open(&self.url(class)).await.unwrap()
     }
 
+    /// The way by which nodes reach the primary.
+    pub(crate) fn front(&self) -> &Switch {
+        &self.front
+    }
+
     fn url(&self, class: &str) -> String {
         let options = if class.is_empty() {
             String::new()

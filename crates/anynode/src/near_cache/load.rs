@@ -98,7 +98,12 @@ impl<'a> Lead<'a> {
                 return Err(refused());
             }
             Fill::Revoked => None,
-            Fill::Kept | Fill::Raced | Fill::Untrusted | Fill::Older | Fill::Ended => Some(live),
+            Fill::Kept
+            | Fill::Raced
+            | Fill::Untrusted
+            | Fill::Elsewhere
+            | Fill::Older
+            | Fill::Ended => Some(live),
         };
         let found = Landed::Found {
             live: live.clone(),

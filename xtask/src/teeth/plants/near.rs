@@ -74,6 +74,14 @@ pub(super) const NEAR: &[Plant] = &[
         hang: Hang::Survives,
     },
     Plant {
+        name: "redis_answer_from_anywhere",
+        bug: "what a deposed primary answers is kept by a node that follows the new one",
+        package: "anynode-lab",
+        target: FAULTS,
+        checks: &["what_a_deposed_primary_answers_is_not_kept"],
+        hang: Hang::Survives,
+    },
+    Plant {
         name: "memory_not_asked",
         bug: "a node accepts a session that it knows to be revoked because the store brought it back",
         package: "anynode-lab",

@@ -26,6 +26,11 @@ pub(super) const NEAR_CORE: &[Plant] = &[
         ],
     ),
     plant(
+        "kept_from_elsewhere",
+        "what a server answered that no channel follows is kept as a copy",
+        &["nothing_is_kept_that_comes_from_a_server_which_no_channel_follows"],
+    ),
+    plant(
         "lease_from_receive_time",
         "a lease is counted from when the answer to its barrier came",
         &["a_lease_counts_from_when_the_barrier_was_sent", SIMULATION],

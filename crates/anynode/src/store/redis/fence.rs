@@ -26,6 +26,23 @@ pub(super) enum Role {
     Replica,
 }
 
+/// One start of one server: its run id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Process(Box<str>);
+
+/// Asks a server which process it is.
+pub(super) fn process_command() -> Cmd {
+    cmd("INFO").arg("server").take()
+}
+
+/// Which process answered that.
+pub(super) fn process(reply: Value) -> Result<Process, Fault> {
+    let text = reply::text(reply)?;
+    let id = field(&text, "run_id");
+    let id = id.ok_or(Fault::Corrupt("what the server says of itself"))?;
+    Ok(Process(id.into()))
+}
+
 /// Asks a server what it is.
 pub(super) fn command() -> Cmd {
     cmd("INFO")
@@ -53,10 +70,7 @@ pub(super) fn writes_first(reply: Value) -> Result<bool, Fault> {
 }
 
 fn said(info: &str) -> Option<Said> {
-    let field = |name: &str| {
-        let mut lines = info.lines().filter_map(|line| line.split_once(':'));
-        lines.find(|line| line.0 == name).map(|line| line.1)
-    };
+    let field = |name| field(info, name);
     let history = History::new(field("master_replid")?);
     let before = field("master_replid2")?;
     let mut continues = Vec::new();
@@ -85,6 +99,11 @@ fn said(info: &str) -> Option<Said> {
         appends: field("aof_enabled") == Some("1"),
         is_unmarked: field("loading") == Some("1"),
     })
+}
+
+fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    let mut lines = info.lines().filter_map(|line| line.split_once(':'));
+    lines.find(|line| line.0 == name).map(|line| line.1)
 }
 
 #[cfg(test)]

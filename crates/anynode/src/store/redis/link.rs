@@ -15,9 +15,13 @@ use redis::{
     AsyncConnectionConfig, Cmd, Pipeline, ProtocolVersion, RedisConnectionInfo, Value,
     aio::MultiplexedConnection,
 };
-use tokio::{sync::Mutex, task::JoinHandle, time::timeout};
+use tokio::{
+    sync::{Mutex, OnceCell},
+    task::JoinHandle,
+    time::timeout,
+};
 
-use super::{fault::Fault, options::Target};
+use super::{fault::Fault, fence::Process, options::Target};
 use crate::{
     clock::boot_time,
     random,
@@ -49,6 +53,8 @@ pub(super) struct Connection {
     made_at: Duration,
     /// When it last gave a reply, in milliseconds on the boot clock.
     heard: AtomicU64,
+    /// Who is at its other end, once that was asked.
+    pub(super) process: OnceCell<Process>,
 }
 
 #[derive(Default)]
@@ -136,6 +142,7 @@ impl Setup {
             driver: tokio::spawn(driver),
             made_at: boot_time(),
             heard: AtomicU64::default(),
+            process: OnceCell::new(),
         };
         connection.hear();
         Ok(connection)
@@ -269,10 +276,19 @@ impl Link {
 
     /// Sends a command over the shared connection.
     pub(super) async fn send(&self, command: &Cmd, until: Duration) -> Result<Value, Fault> {
+        Ok(self.ask(command, until).await?.0)
+    }
+
+    /// The same, and the connection by which it was answered.
+    pub(super) async fn ask(
+        &self,
+        command: &Cmd,
+        until: Duration,
+    ) -> Result<(Value, Arc<Connection>), Fault> {
         let connection = self.connection(until).await?;
         let reply = connection.send(command, until).await;
         self.keep_or_drop(&connection, reply.as_ref().err());
-        reply
+        Ok((reply?, connection))
     }
 
     /// Sends commands over the shared connection together.
@@ -281,10 +297,19 @@ impl Link {
         commands: &Pipeline,
         until: Duration,
     ) -> Result<Vec<Result<Value, Fault>>, Fault> {
+        Ok(self.ask_all(commands, until).await?.0)
+    }
+
+    /// The same, and the connection by which they were answered.
+    pub(super) async fn ask_all(
+        &self,
+        commands: &Pipeline,
+        until: Duration,
+    ) -> Result<(Vec<Result<Value, Fault>>, Arc<Connection>), Fault> {
         let connection = self.connection(until).await?;
         let replies = connection.send_all(commands, until).await;
         self.keep_or_drop(&connection, replies.as_ref().err());
-        replies
+        Ok((replies?, connection))
     }
 
     /// A connection that is late and silent is not used again: half-open ones never say that

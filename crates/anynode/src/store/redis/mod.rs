@@ -17,6 +17,7 @@ mod cluster;
 mod fault;
 mod fence;
 mod first;
+mod followed;
 mod inspect;
 mod keys;
 mod library;
@@ -43,7 +44,12 @@ use async_trait::async_trait;
 
 pub use self::options::RedisOptions;
 use self::{
-    channel::RedisChannel, fault::Nature, options::Target, servers::Servers, sweep::Turn,
+    channel::RedisChannel,
+    fault::Nature,
+    followed::{Begun, Followed},
+    options::Target,
+    servers::Servers,
+    sweep::Turn,
     vigil::Vigil,
 };
 
@@ -125,6 +131,12 @@ impl RedisStore {
         RedisOptions::default()
     }
 
+    /// What judges where the answer of a verb comes from that begins now.
+    fn begin(&self) -> (&Followed, Begun) {
+        let followed = &self.servers.followed;
+        (followed, followed.begin())
+    }
+
     async fn start(target: Target, options: RedisOptions) -> Result<Self> {
         let servers = Servers::new(&target, options.deadline);
         inspect::check(&servers, options.eviction.or(target.eviction)).await?;
@@ -143,13 +155,20 @@ impl RedisStore {
 impl Store for RedisStore {
     async fn create(&self, draft: &Draft) -> Result<Create> {
         draft.check(NAME, "create")?;
-        write::create(&self.servers, draft).await
+        let (followed, begun) = self.begin();
+        let created = write::create(&self.servers, draft).await?;
+        Ok(match created {
+            Create::Created(live) => Create::Created(followed.judge(begun, live)),
+            Create::Duplicate => Create::Duplicate,
+        })
     }
 
     async fn load(&self, handle: &Handle) -> Result<Option<Live>> {
+        let (followed, begun) = self.begin();
         let live = read::load(&self.servers, handle).await?;
         // A fail-over may have brought back what this node knows to be revoked.
-        Ok(live.filter(|live| !self.vigil.refuses(&live.record)))
+        let live = live.filter(|live| !self.vigil.refuses(&live.record));
+        Ok(live.map(|live| followed.judge(begun, live)))
     }
 
     fn keeps_copies(&self) -> bool {
@@ -167,11 +186,14 @@ impl Store for RedisStore {
     async fn replace(&self, base: &Version, draft: &Draft) -> Result<Replace> {
         draft.check(NAME, "replace")?;
         let known = self.vigil.known_of(draft);
+        let (followed, begun) = self.begin();
         let replaced = write::replace(&self.servers, base, draft).await?;
         Ok(match replaced {
             Replace::Replaced(live) if known.refuses(&live.record) => Replace::Gone,
             Replace::Conflict(live) if self.vigil.refuses(&live.record) => Replace::Gone,
-            replaced => replaced,
+            Replace::Replaced(live) => Replace::Replaced(followed.judge(begun, live)),
+            Replace::Conflict(live) => Replace::Conflict(followed.judge(begun, live)),
+            Replace::Gone => Replace::Gone,
         })
     }
 

@@ -14,9 +14,10 @@ use tokio::task::JoinSet;
 use super::{
     call::Call,
     fault::{Fault, Nature, Refusal, Remedy},
+    followed::Followed,
     keys::Keys,
     library,
-    link::{Link, Setup, jittered},
+    link::{Connection, Link, Setup, jittered},
     options::Target,
     topology::Topology,
 };
@@ -30,6 +31,7 @@ pub(super) struct Servers {
     pub(super) keys: Keys,
     /// Whether the user may not ask when servers write to disk; each try is logged there.
     pub(super) is_disk_secret: AtomicBool,
+    pub(super) followed: Followed,
     deadline: Duration,
 }
 
@@ -70,6 +72,7 @@ impl Servers {
             setup,
             keys: Keys::new(&target.prefix),
             is_disk_secret: AtomicBool::new(false),
+            followed: Followed::default(),
             deadline,
         }
     }
@@ -152,12 +155,13 @@ impl Servers {
                     send_asking(&link, &command, until).await,
                 ),
                 None => match self.topology.primary(call.slot(), until).await {
-                    Ok(link) => (Some(link.clone()), link.send(&command, until).await),
+                    Ok(link) => (Some(link.clone()), link.ask(&command, until).await),
                     Err(fault) => (None, Err(fault)),
                 },
             };
             let fault = match reply {
-                Ok(value) => {
+                Ok((value, connection)) => {
+                    self.note(&connection, until).await;
                     let repeated = happened;
                     return Ok(Answer { value, repeated });
                 }
@@ -176,6 +180,14 @@ impl Servers {
                 Mended::Not => return Err(Failure { fault, happened }),
                 Mended::Worse(fault) => return Err(Failure { fault, happened }),
             }
+        }
+    }
+
+    /// Notes who answered a call, if somebody may keep what it says.
+    async fn note(&self, connection: &Connection, until: Duration) {
+        if self.followed.is_any() {
+            let process = connection.process(until).await;
+            self.followed.answered(process.ok());
         }
     }
 
@@ -305,12 +317,16 @@ impl Failure {
 }
 
 /// Sends a command to a node that is still being given its slot.
-async fn send_asking(link: &Link, command: &redis::Cmd, until: Duration) -> Result<Value, Fault> {
+async fn send_asking(
+    link: &Link,
+    command: &redis::Cmd,
+    until: Duration,
+) -> Result<(Value, Arc<Connection>), Fault> {
     let mut together = redis::Pipeline::with_capacity(2);
     together.cmd("ASKING");
     together.add_command(command.clone());
-    let mut replies = link.send_all(&together, until).await?;
-    replies.pop().unwrap_or(Err(Fault::Lost))
+    let (mut replies, connection) = link.ask_all(&together, until).await?;
+    Ok((replies.pop().unwrap_or(Err(Fault::Lost))?, connection))
 }
 
 #[cfg(test)]

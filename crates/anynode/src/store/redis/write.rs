@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, time::Duration};
 use anynode_core::{
     Create, Draft, Epoch, Handle, Live, Replace, Timestamp, Touch, UserEntry, UserId, Version,
     expiry,
-    store::{Error, ErrorKind, Result},
+    store::{Error, ErrorKind, Kept, Result},
 };
 
 use super::{
@@ -345,12 +345,12 @@ fn written(draft: &Draft, items: &mut Items, entry: Option<UserEntry>) -> Result
     let stamp = Epoch::from_micros(items.number()?);
     let entry = record::entry(&items.bytes()?)?.or(entry);
     let record = draft.settle(now, stamp);
-    Ok(Live {
+    let kept = Kept {
         idle_deadline: expiry::idle_deadline(&record, now),
         record: record.into(),
         user: entry,
-        now,
-    })
+    };
+    Ok(kept.live(now))
 }
 
 fn epoch(entry: Option<UserEntry>) -> Epoch {

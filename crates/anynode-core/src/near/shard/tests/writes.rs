@@ -48,6 +48,24 @@ fn nothing_gets_in_without_the_leases_it_will_be_used_under() {
     assert_eq!(node.insert(&version(1), token, 100.9), Fill::Kept);
 }
 
+/// It reaches a primary that was deposed, and nobody tells of what the new one writes since.
+#[test]
+fn nothing_is_kept_that_comes_from_a_server_which_no_channel_follows() {
+    let mut node = node();
+    let elsewhere = |counter| Live {
+        origin: Origin::Elsewhere,
+        ..version(counter)
+    };
+    let token = node.horizon.token();
+    assert_eq!(node.insert(&elsewhere(1), token, 100.1), Fill::Elsewhere);
+    assert_eq!(node.look(ask(100.2)), Err(Why::Absent));
+
+    node.insert(&version(1), token, 100.2);
+    let token = node.horizon.token();
+    assert_eq!(node.wrote(&elsewhere(2), token, 100.3), Fill::Elsewhere);
+    assert_eq!(node.look(ask(100.4)), Err(Why::Absent), "before the write");
+}
+
 #[test]
 fn what_a_store_says_that_refused_a_heartbeat_proves_nothing() {
     let mut node = node();

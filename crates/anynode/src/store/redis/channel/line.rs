@@ -15,6 +15,7 @@ use crate::{
     clock::boot_time,
     store::redis::{
         fault::Fault,
+        fence::{self, Process},
         link::{Connection, Setup},
     },
 };
@@ -26,6 +27,7 @@ pub(super) struct Line {
     /// Its number among the primaries of the channel.
     number: usize,
     names: Names,
+    process: Process,
 }
 
 /// The write by which a primary proves that it takes writes and pushes them. It leaves nothing
@@ -57,14 +59,19 @@ impl Line {
         });
         let limit = until.saturating_sub(boot_time());
         let connection = setup.connect(&primary.address, config, limit).await?;
-        let line = Self {
+        let process = track(&connection, &names, until).await?;
+        Ok(Self {
             connection,
             primary,
             number,
             names,
-        };
-        line.track(until).await?;
-        Ok(line)
+            process,
+        })
+    }
+
+    /// Which process of the primary it leads to.
+    pub(super) fn process(&self) -> &Process {
+        &self.process
     }
 
     /// Its number among the primaries of the channel.
@@ -135,27 +142,29 @@ impl Line {
     pub(super) async fn time(&self, until: Duration) -> Result<Timestamp, Fault> {
         time(&self.connection.send(&cmd("TIME"), until).await?)
     }
+}
 
-    async fn track(&self, until: Duration) -> Result<(), Fault> {
-        let mut on = cmd("CLIENT");
-        on.arg("TRACKING").arg("ON").arg("BCAST");
-        // Never NOLOOP: the node's own writes come back too, its canaries above all.
-        for prefix in [&self.names.tracked, &self.names.own] {
-            on.arg("PREFIX").arg(prefix);
-        }
-        let mut pipe = Pipeline::new();
-        pipe.add_command(on);
-        pipe.add_command(cmd("CLIENT").arg("TRACKINGINFO").take());
-        let mut replies = self.connection.send_all(&pipe, until).await?.into_iter();
-        let mut reply = || replies.next().unwrap_or(Err(Fault::Lost));
-        reply()?;
-        match tracks(&reply()?) {
-            true => Ok(()),
-            // A proxy in between that answers as if it did.
-            false => Err(Fault::Config(
-                "the server does not track keys for this client; is a proxy in between?",
-            )),
-        }
+/// Switches tracking on, and answers which process the connection leads to.
+async fn track(connection: &Connection, names: &Names, until: Duration) -> Result<Process, Fault> {
+    let mut on = cmd("CLIENT");
+    on.arg("TRACKING").arg("ON").arg("BCAST");
+    // Never NOLOOP: the node's own writes come back too, its canaries above all.
+    for prefix in [&names.tracked, &names.own] {
+        on.arg("PREFIX").arg(prefix);
+    }
+    let mut pipe = Pipeline::new();
+    pipe.add_command(on);
+    pipe.add_command(cmd("CLIENT").arg("TRACKINGINFO").take());
+    pipe.add_command(fence::process_command());
+    let mut replies = connection.send_all(&pipe, until).await?.into_iter();
+    let mut reply = || replies.next().unwrap_or(Err(Fault::Lost));
+    reply()?;
+    match tracks(&reply()?) {
+        true => fence::process(reply()?),
+        // A proxy in between that answers as if it did.
+        false => Err(Fault::Config(
+            "the server does not track keys for this client; is a proxy in between?",
+        )),
     }
 }
 

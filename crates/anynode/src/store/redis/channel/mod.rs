@@ -31,6 +31,7 @@ use self::{
 use super::{
     NAME,
     fault::{Fault, Nature, Refusal},
+    fence::Process,
     servers::Servers,
 };
 use crate::random;
@@ -48,6 +49,8 @@ pub(super) struct RedisChannel {
 struct Following {
     hearing: Arc<Hearing>,
     lines: Vec<Arc<Line>>,
+    /// Held for as long as this is followed.
+    processes: Arc<[Process]>,
     primaries: Arc<[Primary]>,
 }
 
@@ -112,8 +115,10 @@ impl RedisChannel {
             let line = Line::open(setup, primary.clone(), number, names, &hearing, until).await?;
             lines.push(Arc::new(line));
         }
+        let processes = lines.iter().map(|line| line.process().clone());
         let following = Following {
             hearing,
+            processes: processes.collect(),
             lines,
             primaries,
         };
@@ -121,6 +126,8 @@ impl RedisChannel {
             let line = following.registry(registration);
             let line = line.ok_or(Fault::Refused(Refusal::ClusterDown))?;
             registration.tell(&line, until).await?;
+            // Before anybody flushes for it. Nothing is kept by a channel that only listens.
+            self.servers.followed.follow(&following.processes);
         }
         self.following = Some(following);
         Ok(())
