@@ -95,7 +95,8 @@ impl Feed {
     /// routes that may be shown copies from before a flush.
     ///
     /// # Errors
-    /// [`Full`]: there will be no lease before what was heard has been forgotten.
+    /// [`Full`]: not all of it is remembered. That costs no lease: every copy is loaded after this,
+    /// from the store that the snapshot is of.
     pub fn snapshot(
         &mut self,
         snapshot: &Snapshot,
@@ -107,11 +108,7 @@ impl Feed {
         for (user, _) in &snapshot.users {
             horizon.user_revoked(user);
         }
-        let recalled = memory.recall(snapshot, now);
-        if recalled.is_err() {
-            horizon.trust_nothing();
-        }
-        recalled
+        memory.recall(snapshot, now)
     }
 
     /// Notes that a barrier was begun, and that the clock said `sent` before the channel was

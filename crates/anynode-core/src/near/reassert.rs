@@ -129,7 +129,9 @@ impl Reassert {
     /// is looked at: a snapshot may have millions, and whoever waits for this memory waits.
     ///
     /// # Errors
-    /// [`Full`], as for [`Reassert::heard`]: some are not remembered.
+    /// [`Full`]: some are not remembered. Unlike one that was heard, such a revocation leaves the
+    /// memory complete: the store that the snapshot is of refuses it, and whoever heard of it has
+    /// it written again should another primary take over without it.
     pub fn recall(&mut self, snapshot: &Snapshot, now: Duration) -> Result<(), Full> {
         let (until, most) = (now + self.window, self.capacity / 2);
         if self.len() + snapshot.users.len() + snapshot.revoked.len() > most {
@@ -142,10 +144,10 @@ impl Reassert {
         let mut recalled = Ok(());
         // All of them: a later entry of a user that is known needs no room.
         for user in users {
-            recalled = recalled.and(self.put(user, until, Debt::Settled, most, now));
+            recalled = recalled.and(self.put(user, until, Debt::Settled, most));
         }
         let mut stones = snapshot.revoked.iter().copied().map(Assertion::Session);
-        let fits = stones.try_for_each(|stone| self.put(stone, until, Debt::Settled, most, now));
+        let fits = stones.try_for_each(|stone| self.put(stone, until, Debt::Settled, most));
         recalled.and(fits)
     }
 
@@ -253,7 +255,11 @@ impl Reassert {
             self.make_room_from = now + self.window / SCANS_A_WINDOW;
             self.forget(now);
         }
-        self.put(assertion, until, debt, most, now)
+        let kept = self.put(assertion, until, debt, most);
+        if kept.is_err() {
+            self.incomplete_until = now + self.window;
+        }
+        kept
     }
 
     /// Puts it where there is room or its like is, without looking at any other.
@@ -263,7 +269,6 @@ impl Reassert {
         until: Duration,
         debt: Debt,
         most: usize,
-        now: Duration,
     ) -> Result<(), Full> {
         if crate::planted("full_memory_evicts") && self.len() >= self.capacity {
             self.sessions.clear();
@@ -279,9 +284,8 @@ impl Reassert {
                 insert(&mut self.users, user, kept, room, UserEntry::merged)
             }
         };
-        match kept {
-            Ok(()) => self.oldest_until = self.oldest_until.min(until),
-            Err(Full) => self.incomplete_until = now + self.window,
+        if kept.is_ok() {
+            self.oldest_until = self.oldest_until.min(until);
         }
         kept
     }

@@ -131,7 +131,14 @@ impl Inner {
             let (mut feed, mut memory) = (self.feed(), self.memory(now));
             feed.snapshot(snapshot, &mut memory.revocations, &copies.horizon, now)
         };
-        raise(learned);
+        if let Err(full) = learned {
+            figures::not_remembered();
+            tracing::warn!(
+                %full,
+                "more revocations are live than this node recalls; until their sessions would \
+                 have ended they are refused by the store alone"
+            );
+        }
         for tombstone in &snapshot.revoked {
             copies.forget(&tombstone.handle);
         }

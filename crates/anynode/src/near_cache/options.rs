@@ -120,8 +120,8 @@ impl NearCacheOptions {
     }
 
     /// How many revocations are remembered, each for ten minutes; those from before the channel was
-    /// opened take up half of the room. One more, and nothing is answered from copies for ten
-    /// minutes. Default: 1,000,000.
+    /// opened take up half of the room at most, and more of them are left to the store. One more
+    /// that is heard, and nothing is answered from copies for ten minutes. Default: 1,000,000.
     #[must_use]
     pub fn with_revocations_max(mut self, revocations_max: usize) -> Self {
         self.revocations_max = revocations_max;

@@ -123,7 +123,7 @@ fn what_is_read_leaves_room_for_what_is_heard() {
         ..Snapshot::default()
     };
     assert_eq!(memory.recall(&snapshot, ZERO), Err(Full));
-    assert!(!memory.is_complete(ZERO));
+    assert!(memory.is_complete(ZERO), "the store refuses the others");
     assert_eq!(memory.len(), 2);
     memory.heard(session(4), ZERO).expect("room");
     memory.heard(session(5), ZERO).expect("room");
