@@ -139,6 +139,22 @@ impl Cluster {
                 Role::Replica { is_linked } => ensure!(is_linked, "{address} has no primary"),
             }
         }
+        self.is_known().await
+    }
+
+    /// Whether every node knows who is a replica. For a moment after it was made one, others take
+    /// it for a primary without slots, and a channel that is opened then sees the primaries change.
+    async fn is_known(&self) -> Result<(), Error> {
+        for node in self.group.awake() {
+            let known = node.ask(&["CLUSTER", "NODES"]).await?;
+            let flags = known.lines().filter_map(|line| line.split(' ').nth(2));
+            let primaries = flags.filter(|flags| flags.contains("master")).count();
+            ensure!(
+                primaries == PRIMARIES,
+                "{} knows {primaries} primaries",
+                node.address()
+            );
+        }
         Ok(())
     }
 
