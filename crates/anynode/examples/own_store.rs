@@ -93,6 +93,10 @@ impl<S: Store> Store for Counted<S> {
         self.count().nodes().await
     }
 
+    async fn leave(&self, node: &NodeId) -> Result<()> {
+        self.count().leave(node).await
+    }
+
     async fn call_roll(&self) -> Result<Roll> {
         self.count().call_roll().await
     }

@@ -121,6 +121,10 @@ impl Store for Broken {
         self.0.nodes().await
     }
 
+    async fn leave(&self, node: &NodeId) -> Result<()> {
+        self.0.leave(node).await
+    }
+
     async fn call_roll(&self) -> Result<Roll> {
         self.0.call_roll().await
     }

@@ -14,7 +14,7 @@ use anyhow::{Context, Error};
 use anynode::core::{MemoryStore, NodeId, Store};
 use anynode::{NearCache, SystemClock};
 use tokio::net::TcpListener;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 pub(crate) use self::hello::Hello;
 use self::telemetry::Telemetry;
@@ -27,6 +27,9 @@ use crate::store;
 
 /// How long requests in flight may take to finish once the node stops.
 pub(crate) const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a node may take to leave the store's registry.
+const LEAVE_MAX: Duration = Duration::from_millis(500);
 
 /// How long after its parent a node may live at most; a little more than it takes to stop in order.
 const OUTLIVE_MAX: Duration = STOP_TIMEOUT.saturating_add(Duration::from_secs(1));
@@ -43,7 +46,7 @@ pub(crate) async fn run(node: args::Node) -> Result<(), Error> {
     let hear = move |line: &[u8]| heard.iter().for_each(|siblings| siblings.hear(line));
     let lifeline = lifeline::hold(OUTLIVE_MAX, hear).context("cannot watch stdin")?;
     let telemetry = Telemetry::start()?;
-    let store = open_store(&node).await?;
+    let (store, near) = open_store(&node).await?;
     let listener = listen(node.listen).await?;
     let address = listener.local_addr().context("the socket has no address")?;
     let stopping = Stopping::when(async move {
@@ -65,24 +68,33 @@ pub(crate) async fn run(node: args::Node) -> Result<(), Error> {
         stopping.begun().await;
         sleep(STOP_TIMEOUT).await;
     };
-    tokio::select! {
+    let served = tokio::select! {
         served = serving => served.context("cannot serve"),
         () = cut => Ok(()),
+    };
+    if let Some(near) = near {
+        // Receipts wait a little longer for it where this fails.
+        let _ = timeout(LEAVE_MAX, near.close()).await;
     }
+    served
 }
 
-async fn open_store(node: &args::Node) -> Result<Arc<dyn Store>, Error> {
+/// The store, and what keeps copies of it.
+type Opened = (Arc<dyn Store>, Option<Arc<NearCache>>);
+
+async fn open_store(node: &args::Node) -> Result<Opened, Error> {
     match (node.strategy, &node.store) {
         (Strategy::Central, Some(_)) if anynode::core::planted("node_keeps_sessions_to_itself") => {
-            Ok(Arc::new(MemoryStore::new(Arc::new(SystemClock))))
+            Ok((memory(), None))
         }
-        (Strategy::Central, Some(url)) => store::open(url).await,
+        (Strategy::Central, Some(url)) => Ok((store::open(url).await?, None)),
         (Strategy::NearCache, Some(url)) => {
             let mut options = NearCache::options();
             if let Some(id) = registered(&node.name) {
                 options = options.with_node(id);
             }
-            Ok(Arc::new(options.over_arc(store::open(url).await?)))
+            let near = Arc::new(options.over_arc(store::open(url).await?));
+            Ok((near.clone(), Some(near)))
         }
         (Strategy::Central | Strategy::NearCache, None) => Err(Misuse(
             "--store has to name the session store, such as sqlite:sessions.db; or keep sessions \
@@ -90,7 +102,7 @@ async fn open_store(node: &args::Node) -> Result<Arc<dyn Store>, Error> {
                 .to_owned(),
         )
         .into()),
-        (Strategy::Memory, None) => Ok(memory()),
+        (Strategy::Memory, None) => Ok((memory(), None)),
         // Else the sessions would not be where whoever named a store looks for them.
         (Strategy::Memory, Some(_)) => Err(Misuse(
             "--strategy memory keeps no session in a store, but --store or ANYNODE_STORE in the \

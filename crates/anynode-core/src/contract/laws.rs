@@ -171,6 +171,7 @@ macro_rules! laws_of_a_store {
             l12_nodes {
                 a_watching_node_is_registered
                 a_barrier_is_a_heartbeat
+                a_node_that_leaves_is_registered_no_more
                 a_registered_node_is_no_session
             }
             l12_roll {

@@ -60,6 +60,8 @@ pub enum Condition {
     Full,
     /// The channel was tried, and told of writes after the barrier that followed them.
     OutOfOrder,
+    /// The node has left the registry, because it is about to end.
+    Left,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +70,8 @@ enum Stage {
     Unread,
     /// What the snapshot and later events tell is known.
     Read,
+    /// The node has left the registry: nobody waits for it any more, so that nothing is trusted.
+    Left,
 }
 
 // === impl Feed ===
@@ -84,7 +88,7 @@ impl Feed {
 
     /// Notes that a channel was opened, the first one or another.
     pub fn opened(&mut self, horizon: &Horizon) {
-        self.stage = Stage::Unread;
+        self.unread();
         self.lost(horizon);
         if !crate::planted("no_flush_after_reconnect") {
             horizon.flush(self.shard);
@@ -104,7 +108,9 @@ impl Feed {
         horizon: &Horizon,
         now: Duration,
     ) -> Result<(), Full> {
-        self.stage = Stage::Read;
+        if self.stage == Stage::Unread {
+            self.stage = Stage::Read;
+        }
         for (user, _) in &snapshot.users {
             horizon.user_revoked(user);
         }
@@ -175,6 +181,13 @@ impl Feed {
         horizon.refuse(self.shard);
     }
 
+    /// Notes that the node is about to leave the registry: from now on there is no lease, whatever
+    /// the channel tells.
+    pub fn left(&mut self, horizon: &Horizon) {
+        self.stage = Stage::Left;
+        self.lost(horizon);
+    }
+
     /// Whether a barrier has not passed within `limit`: then the channel is lost.
     pub fn is_overdue(&self, limit: Duration, now: Duration) -> bool {
         self.lease.is_overdue(limit, now)
@@ -185,8 +198,10 @@ impl Feed {
         if self.lease.is_refused() {
             return Condition::Refused;
         }
-        if self.stage == Stage::Unread {
-            return Condition::Starting;
+        match self.stage {
+            Stage::Unread => return Condition::Starting,
+            Stage::Left => return Condition::Left,
+            Stage::Read => {}
         }
         if !memory.is_complete(now) {
             return Condition::Full;
@@ -201,8 +216,15 @@ impl Feed {
         }
     }
 
+    /// The snapshot is to be read, unless nothing is to be trusted again.
+    fn unread(&mut self) {
+        if self.stage == Stage::Read {
+            self.stage = Stage::Unread;
+        }
+    }
+
     fn publish(&self, memory: &Reassert, horizon: &Horizon, now: Duration) {
-        if self.lease.is_refused() {
+        if self.lease.is_refused() || self.stage == Stage::Left {
             return;
         }
         let as_of = self.lease.as_of().filter(|_| memory.is_complete(now));
@@ -214,7 +236,7 @@ impl Feed {
 
 impl Condition {
     /// All there are.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Starting,
         Self::Waiting,
         Self::Trusted,
@@ -222,6 +244,7 @@ impl Condition {
         Self::ClockSlow,
         Self::Full,
         Self::OutOfOrder,
+        Self::Left,
     ];
 
     /// A few lower-case words.
@@ -234,6 +257,7 @@ impl Condition {
             Self::ClockSlow => "clock slow",
             Self::Full => "full",
             Self::OutOfOrder => "out of order",
+            Self::Left => "left",
         }
     }
 }

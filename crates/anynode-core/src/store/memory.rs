@@ -205,6 +205,11 @@ impl Store for MemoryStore {
         Ok(self.watchers.nodes())
     }
 
+    async fn leave(&self, node: &NodeId) -> Result<()> {
+        self.watchers.leave(node);
+        Ok(())
+    }
+
     async fn call_roll(&self) -> Result<Roll> {
         Ok(Roll::Called(self.watchers.call_roll()))
     }

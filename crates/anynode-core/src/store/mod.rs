@@ -133,6 +133,14 @@ pub trait Store: Any + fmt::Debug + Send + Sync {
     /// `Unavailable`.
     async fn nodes(&self) -> Result<Vec<NodeEntry>>;
 
+    /// Takes a node out of the registry (L12) that uses no copy any more, so that no receipt
+    /// waits for it. One that is not registered, or not any more, is no error; one that beats
+    /// again is registered again.
+    ///
+    /// # Errors
+    /// `Unavailable`, or `Indeterminate` when it may have happened; leaving again is harmless.
+    async fn leave(&self, node: &NodeId) -> Result<()>;
+
     /// Asks every registered node to pass a barrier and to say so: each hears [`Event::Roll`] on
     /// its channel, as it hears of a write (L12). Goes through on a full store (L13).
     ///

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anynode::core::near::{Attendance, Proof};
 use anynode::store::open;
 use anynode::{AdminSessions, Receipt};
-use anynode_core::{Handle, NodeId, Store, UserId};
+use anynode_core::{Handle, NodeEntry, NodeId, Store, UserId};
 use anynode_lab::server::{Kind, Server};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -156,6 +156,13 @@ impl Process {
         kill_process(self.pid(), Signal::CONT).unwrap();
     }
 
+    /// Has it end in order.
+    async fn stop(&mut self) {
+        kill_process(self.pid(), Signal::TERM).unwrap();
+        let ended = timeout(PATIENCE, self.child.wait()).await;
+        assert!(ended.expect("it ends").unwrap().success());
+    }
+
     /// Kills it with SIGKILL.
     async fn kill(&mut self) {
         self.child.kill().await.unwrap();
@@ -216,7 +223,7 @@ impl Process {
 /// Every node confirms, also to an operator who has no node of their own; and as soon as that is
 /// printed, none of them takes the session for alive.
 async fn check_all_confirm(kind: Kind) {
-    let fleet = Fleet::on(kind).await;
+    let mut fleet = Fleet::on(kind).await;
     let mut round = 0;
     let all_confirmed = async || {
         round += 1;
@@ -242,6 +249,10 @@ async fn check_all_confirm(kind: Kind) {
     }
     let printed = fleet.run(&["users", "revoke", "bob", "--no-wait"]).await;
     assert_eq!(printed.len(), 1, "{printed:?}");
+    fleet.nodes[2].stop().await;
+    let nodes = fleet.store.nodes().await.unwrap();
+    let is_it = |entry: &NodeEntry| fleet.nodes[2].is(entry.node.as_str());
+    assert!(!nodes.iter().any(is_it), "it left: {nodes:?}");
 }
 
 #[tokio::test]

@@ -56,6 +56,8 @@ pub(crate) enum Bug {
     BeginsEmpty,
     /// Nodes are not registered.
     KnowsNoNode,
+    /// Who leaves stays registered.
+    LetsNobodyLeave,
     /// No node hears that the roll was called.
     TellsNoCall,
     /// All calls of the roll have one number, so that an old answer passes for a new one.
@@ -213,6 +215,13 @@ impl Store for Buggy {
         self.store.nodes().await
     }
 
+    async fn leave(&self, node: &NodeId) -> Result<()> {
+        match self.bug {
+            Bug::LetsNobodyLeave => Ok(()),
+            _ => self.store.leave(node).await,
+        }
+    }
+
     async fn call_roll(&self) -> Result<Roll> {
         match (self.bug, self.store.call_roll().await?) {
             (Bug::NumbersCallsAlike, Roll::Called(_)) => Ok(Roll::Called(RollId(7))),
@@ -271,6 +280,7 @@ macro_rules! all_bugs_on {
             tells_no_revocation_is_caught: TellsNoRevocation by l12_watch::a_revocation_comes_before_the_barrier
             begins_empty_is_caught: BeginsEmpty by l12_snapshot::the_snapshot_has_every_live_revocation
             knows_no_node_is_caught: KnowsNoNode by l12_nodes::a_watching_node_is_registered
+            lets_nobody_leave_is_caught: LetsNobodyLeave by l12_nodes::a_node_that_leaves_is_registered_no_more
             tells_no_call_is_caught: TellsNoCall by l12_roll::a_call_is_heard_on_every_channel
             numbers_calls_alike_is_caught: NumbersCallsAlike by l12_roll::a_later_call_has_a_greater_number
         }

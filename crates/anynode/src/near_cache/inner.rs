@@ -124,6 +124,19 @@ impl Inner {
         Ok(copies)
     }
 
+    /// Takes a node out of the registry. This one's own gives its lease up before, since receipts
+    /// wait for it no more.
+    pub(super) async fn leave(&self, node: &NodeId) -> Result<()> {
+        if *node == self.node
+            && let Some(copies) = self.copies()
+            && !anynode_core::planted("near_leaves_with_its_lease")
+        {
+            self.feed().left(&copies.horizon);
+            self.opens.trusts(None);
+        }
+        self.store.leave(node).await
+    }
+
     /// Learns what was revoked before the channel was opened.
     pub(super) fn learn(&self, copies: &Copies, snapshot: &Snapshot) {
         let now = self.now();

@@ -74,6 +74,22 @@ async fn a_channel_that_stays_silent_is_replaced_by_another() {
     assert_eq!(payload(&node.bounded(handle(1)).await), Some(1));
 }
 
+/// Receipts wait for it no more, so nothing may be answered from its copies.
+#[tokio::test]
+async fn a_node_that_was_closed_uses_no_copy_and_is_registered_no_more() {
+    let store = store();
+    let node = Node::on(&store, NearCache::options()).await;
+    node.with_copy(1).await;
+    assert_eq!(store.nodes().await.unwrap().len(), 1);
+    node.near.close().await.unwrap();
+    assert_eq!(node.near.condition(), Condition::Left);
+    for _ in 0..2 {
+        assert!(!node.has_copy(handle(1)));
+        assert_eq!(payload(&node.bounded(handle(1)).await), Some(1));
+    }
+    assert!(store.nodes().await.unwrap().is_empty());
+}
+
 /// A store that refuses the heartbeat may have been deposed: what it says proves nothing.
 #[tokio::test]
 async fn a_node_whose_heartbeat_is_refused_does_not_even_read() {

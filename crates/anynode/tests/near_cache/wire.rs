@@ -205,6 +205,10 @@ impl Store for Wire {
         self.store.nodes().await
     }
 
+    async fn leave(&self, node: &NodeId) -> Result<()> {
+        self.store.leave(node).await
+    }
+
     async fn call_roll(&self) -> Result<Roll> {
         self.store.call_roll().await
     }

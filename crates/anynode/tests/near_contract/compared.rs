@@ -138,6 +138,10 @@ impl Store for Compared {
         Ok(nodes)
     }
 
+    async fn leave(&self, node: &NodeId) -> Result<()> {
+        self.near.leave(node).await
+    }
+
     async fn call_roll(&self) -> Result<Roll> {
         self.near.call_roll().await
     }

@@ -28,6 +28,7 @@ pub(crate) enum Verb {
     Scan,
     Watch,
     Nodes,
+    Leave,
     CallRoll,
     Inspect,
     Sweep,
@@ -301,6 +302,10 @@ impl Store for Spy {
 
     async fn nodes(&self) -> Result<Vec<NodeEntry>> {
         self.call(Verb::Nodes, self.store.nodes()).await
+    }
+
+    async fn leave(&self, node: &NodeId) -> Result<()> {
+        self.call(Verb::Leave, self.store.leave(node)).await
     }
 
     async fn call_roll(&self) -> Result<Roll> {

@@ -75,6 +75,10 @@ impl Store for Down {
         down("nodes")
     }
 
+    async fn leave(&self, _: &NodeId) -> Result<()> {
+        down("leave")
+    }
+
     async fn call_roll(&self) -> Result<Roll> {
         down("call_roll")
     }

@@ -33,6 +33,11 @@ pub(super) const NEAR_CACHE: &[Plant] = &[
         &["a_node_whose_heartbeat_is_refused_does_not_even_read"],
     ),
     plant(
+        "near_leaves_with_its_lease",
+        "a node is waited for by no receipt any more and goes on answering from copies",
+        &["a_node_that_was_closed_uses_no_copy_and_is_registered_no_more"],
+    ),
+    plant(
         "near_lost_channel_keeps_lease",
         "copies are used for the rest of the lease although the channel is known to be lost",
         &["a_node_whose_channel_is_lost_reads_through_and_recovers"],

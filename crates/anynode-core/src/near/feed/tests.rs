@@ -204,6 +204,19 @@ fn a_snapshot_for_which_there_is_no_room_costs_no_lease() {
 }
 
 #[test]
+fn a_node_that_left_trusts_nothing_whatever_its_channel_still_tells() {
+    let mut node = trusted();
+    node.feed.left(&node.horizon);
+    assert_eq!(node.as_of(), None, "at once");
+    node.barrier(200);
+    let (act, _) = node.hear(&Event::Flush, 210);
+    assert_eq!(act, Act::ReadSnapshot);
+    node.snapshot(&Snapshot::default(), 220).expect("room");
+    node.barrier(300);
+    assert_eq!((node.as_of(), node.condition(310)), (None, Condition::Left));
+}
+
+#[test]
 fn a_full_memory_takes_the_leases_of_all_shards_at_once() {
     let mut node = opened();
     let other = StoreShard(1);

@@ -102,6 +102,10 @@ impl Watchers {
             .collect()
     }
 
+    pub(super) fn leave(&self, node: &NodeId) {
+        self.state().nodes.remove(node);
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -344,6 +344,10 @@ impl Store for PostgresStore {
         told("nodes", Act::Read, read::nodes(&self.inner).await)
     }
 
+    async fn leave(&self, node: &NodeId) -> Result<()> {
+        told("leave", Act::Write, write::leave(&self.inner, node).await)
+    }
+
     async fn call_roll(&self) -> Result<Roll> {
         let answer = write::call_roll(&self.inner).await;
         told("call_roll", Act::Write, answer.map(Roll::Called))

@@ -53,7 +53,7 @@ pub(super) struct Statement {
 }
 
 /// All statements.
-pub(super) static ALL: [&Statement; 25] = [
+pub(super) static ALL: [&Statement; 26] = [
     &LOAD,
     &CREATE,
     &REPLACE,
@@ -65,6 +65,7 @@ pub(super) static ALL: [&Statement; 25] = [
     &SCAN,
     &upkeep::NODES,
     &upkeep::CALL_ROLL,
+    &upkeep::LEAVE,
     &upkeep::ANSWER,
     &upkeep::SNAPSHOT,
     &upkeep::POLL,

@@ -119,6 +119,14 @@ pub(super) static CALL_ROLL: Statement = Statement {
     types: &[],
 };
 
+/// Forgets a node that leaves, without waiting for the disk.
+pub(super) static LEAVE: Statement = Statement {
+    name: "leave",
+    text: "WITH c AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)) \
+         DELETE FROM {s}.node n USING c WHERE n.node = $1",
+    types: &[Type::TEXT],
+};
+
 /// Notes which call of the roll a node answers, without waiting for the disk.
 pub(super) static ANSWER: Statement = Statement {
     name: "answer",

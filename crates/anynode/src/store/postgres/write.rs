@@ -3,14 +3,14 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use anynode_core::{
-    Create, Draft, Durability, Effect, Handle, Live, Replace, Revoke, Revoked, RollId, Target,
-    Timestamp, Touch, UserId, Version, expiry::ABSOLUTE_MAX, store::Disk,
+    Create, Draft, Durability, Effect, Handle, Live, NodeId, Replace, Revoke, Revoked, RollId,
+    Target, Timestamp, Touch, UserId, Version, expiry::ABSOLUTE_MAX, store::Disk,
 };
 use tokio_postgres::Row;
 
 use super::{
     Inner,
-    fault::Fault,
+    fault::{Act, Fault},
     fence,
     link::Value,
     read,
@@ -101,6 +101,14 @@ pub(super) async fn revoke(inner: &Arc<Inner>, revoke: &Revoke) -> Result<Revoke
 pub(super) async fn call_roll(inner: &Arc<Inner>) -> Result<RollId, Fault> {
     let row = inner.revocation(&upkeep::CALL_ROLL, &[]).await?;
     row::roll(&row, 0, "number")
+}
+
+/// Forgets a node that leaves (L12).
+pub(super) async fn leave(inner: &Inner, node: &NodeId) -> Result<(), Fault> {
+    let values: [Value<'_>; 1] = [&node.as_str()];
+    let (until, act) = (inner.until(), Act::Write);
+    let left = inner.writes.call(until, act, &upkeep::LEAVE, &values);
+    left.await.map(drop)
 }
 
 async fn outdate(

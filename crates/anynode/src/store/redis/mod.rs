@@ -232,6 +232,10 @@ impl Store for RedisStore {
         channel::nodes(&self.servers).await
     }
 
+    async fn leave(&self, node: &NodeId) -> Result<()> {
+        channel::leave(&self.servers, node).await
+    }
+
     async fn call_roll(&self) -> Result<Roll> {
         channel::call_roll(&self.servers).await.map(Roll::Called)
     }

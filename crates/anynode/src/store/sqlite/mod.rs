@@ -204,6 +204,12 @@ impl Store for SqliteStore {
         readers.read("nodes", |db| read::nodes(db, since)).await
     }
 
+    async fn leave(&self, node: &NodeId) -> Result<()> {
+        let node = node.clone();
+        let act = move |db: &_, _| write::leave(db, &node);
+        self.inner.writer.write("leave", Urgency::Upkeep, act).await
+    }
+
     /// Every read asks the file first, so that nobody has anything to answer.
     async fn call_roll(&self) -> Result<Roll> {
         Ok(Roll::Validated)

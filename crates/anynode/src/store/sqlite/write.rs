@@ -109,6 +109,13 @@ pub(super) fn heartbeat(db: &Connection, node: &NodeId, now: Timestamp) -> Resul
     Ok(())
 }
 
+/// Forgets a node that leaves.
+pub(super) fn leave(db: &Connection, node: &NodeId) -> Result<(), Fault> {
+    db.prepare_cached("DELETE FROM node WHERE node = ?1")?
+        .execute([node.as_str()])?;
+    Ok(())
+}
+
 /// Puts a tombstone in the place of whatever is under the handle.
 pub(super) fn bury(
     db: &Connection,

@@ -20,7 +20,7 @@ use anynode_core::{
 };
 use async_trait::async_trait;
 
-pub(super) use self::registry::{call_roll, nodes};
+pub(super) use self::registry::{call_roll, leave, nodes};
 use self::{
     hearing::{Hearing, Loss},
     line::Line,

@@ -82,6 +82,11 @@ if tonumber(ARGV[2]) > before then
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])";
 
+/// Forgets a node that leaves.
+const LEAVE: &str = "#!lua flags=allow-oom
+redis.call('ZREM', KEYS[1], ARGV[1])
+redis.call('HDEL', KEYS[2], ARGV[1])";
+
 /// The nodes that have registered and not been silent since.
 ///
 /// # Errors
@@ -110,6 +115,19 @@ pub(in crate::store::redis) async fn call_roll(servers: &Servers) -> Result<Roll
     let roll = async { reply::number(reply.await?).map(RollId) };
     let roll = roll.await;
     roll.map_err(|fault| fault.error("call_roll", Nature::Write, false))
+}
+
+/// Takes a node out of the registry.
+///
+/// # Errors
+/// `Unavailable`, or `Indeterminate` when it may be out.
+pub(in crate::store::redis) async fn leave(servers: &Servers, node: &NodeId) -> Result<()> {
+    let left = ask(servers, |keys| {
+        let mut command = script(LEAVE, &[&registry(keys), &answers(keys)]);
+        command.arg(node.as_str()).take()
+    });
+    let left = left.await.map(drop);
+    left.map_err(|fault| fault.error("leave", Nature::Write, false))
 }
 
 /// Asks the primary that has the registry.
