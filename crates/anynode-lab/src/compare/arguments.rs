@@ -40,6 +40,9 @@ pub struct Compare {
     /// Requests per second [default: 1000; with --quick 400]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub rate: Option<u32>,
+    /// Of a hundred requests, how many write
+    #[arg(long, value_name = "PERCENT", default_value_t = WRITES, value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub writes: u8,
     /// Seconds of steady load [default: 60; with --quick 8]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub steady: Option<u32>,
@@ -47,6 +50,9 @@ pub struct Compare {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub watched: Option<u32>,
 }
+
+/// Somebody who shops; a user who mostly reads writes with one request of ten.
+const WRITES: u8 = 50;
 
 /// As many users as have an address of their own.
 const USERS_MAX: i64 = 65_000;
@@ -85,6 +91,7 @@ impl Compare {
         let mut size = if self.quick { Size::QUICK } else { Size::FULL };
         size.users = self.users.unwrap_or(size.users);
         size.rate = self.rate.unwrap_or(size.rate);
+        size.writes_percent = self.writes;
         let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
         size.steady = self.steady.map_or(size.steady, seconds);
         size.watched = self.watched.map_or(size.watched, seconds);
@@ -119,6 +126,9 @@ impl Compare {
             if let Some(number) = number {
                 text.push_str(&format!(" --{name} {number}"));
             }
+        }
+        if self.writes != WRITES {
+            text.push_str(&format!(" --writes {}", self.writes));
         }
         if let Wanted::Kind(kind) = self.store {
             text.push_str(&format!(" --store {kind}"));

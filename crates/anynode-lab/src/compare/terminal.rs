@@ -29,10 +29,11 @@ pub fn table(report: &Report, paint: Paint) -> String {
     text.push('\n');
     text.push_str(&numbers(&report.table, paint));
     text.push_str(&format!(
-        "\n{users} users, {rate} requests/s, seed {seed}; {cores} cores, {kernel}; \
+        "\n{users} users, {rate} requests/s, {writes} % writes, seed {seed}; {cores} cores, {kernel}; \
          anynode {version} ({build})\n",
         users = run.users,
         rate = run.rate_per_second,
+        writes = run.writes_percent,
         seed = run.seed,
         cores = run.machine.cores,
         kernel = run.machine.kernel,

@@ -85,6 +85,7 @@ fn run() -> Run {
         seed: 7,
         users: USERS,
         rate_per_second: 400,
+        writes_percent: 50,
         took_ms: 241_300,
         version: "0.1.0".to_owned(),
         build: "release".to_owned(),

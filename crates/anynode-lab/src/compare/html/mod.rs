@@ -68,9 +68,10 @@ fn how(run: &Run) -> String {
         "Each strategy had a gateway, three nodes and {users} users of its own, all as processes \
          of one machine. The users' requests were due at fixed times, {rate} in a second, whether \
          or not earlier ones had been answered, and a request's time counts from the moment it \
-         was due. All strategies went through the same steps with the same seed.",
+         was due; of a hundred, {writes} write. All strategies went through the same steps with the same seed.",
         users = count(run.users),
         rate = count(run.rate_per_second),
+        writes = run.writes_percent,
     );
     let machine = &run.machine;
     let facts = [

@@ -50,6 +50,8 @@ pub struct Run {
     pub users: u32,
     /// How many requests were due in a second, whether or not earlier ones were answered.
     pub rate_per_second: u32,
+    /// Of a hundred requests, how many write.
+    pub writes_percent: u8,
     /// How long the whole comparison took.
     pub took_ms: u32,
     /// The version of anynode.

@@ -53,7 +53,7 @@ async fn compare(order: Order) -> Result<Report, Error> {
     let load = Load {
         users: size.users,
         rate: size.rate,
-        mix: course::MIX,
+        mix: course::mix(size.writes_percent),
         seed: order.seed,
     };
     let server = match &order.store {
@@ -97,6 +97,7 @@ fn describe(order: &Order, progress: Progress) -> Result<Run, Error> {
         seed: order.seed,
         users: order.size.users,
         rate_per_second: order.size.rate,
+        writes_percent: order.size.writes_percent,
         took_ms: u32::try_from(progress.passed().as_millis())?,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         build: build.to_owned(),

@@ -9,6 +9,8 @@ pub(in crate::compare) struct Size {
     pub(in crate::compare) users: u32,
     /// Requests per second, of all users together.
     pub(in crate::compare) rate: u32,
+    /// Of a hundred requests, how many write.
+    pub(in crate::compare) writes_percent: u8,
     /// How long nothing happens: what costs and latencies are counted in.
     pub(in crate::compare) steady: Duration,
     /// How long users are watched at least after something was done.
@@ -37,6 +39,7 @@ impl Size {
     pub(in crate::compare) const QUICK: Self = Self {
         users: 200,
         rate: 400,
+        writes_percent: 50,
         steady: Duration::from_secs(8),
         watched: Duration::from_secs(3),
     };
@@ -45,6 +48,7 @@ impl Size {
     pub(in crate::compare) const FULL: Self = Self {
         users: 1_000,
         rate: 1_000,
+        writes_percent: 50,
         steady: Duration::from_secs(60),
         watched: Duration::from_secs(15),
     };
