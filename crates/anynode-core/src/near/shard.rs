@@ -88,6 +88,24 @@ pub enum Fill {
 /// for those that share its slot: one in a thousand.
 const GUARD_SLOTS: usize = 1 << 10;
 
+// === impl Fill ===
+
+impl Fill {
+    /// One lower-case word, for metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Raced => "raced",
+            Self::Untrusted => "untrusted",
+            Self::Elsewhere => "elsewhere",
+            Self::Older => "older",
+            Self::Ended => "ended",
+            Self::Revoked => "revoked",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 // === impl Limits ===
 
 impl Limits {

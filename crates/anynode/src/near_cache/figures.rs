@@ -1,7 +1,7 @@
 //! What is counted of a near cache.
 
 use anynode_core::{
-    near::{Condition, Ending, Why},
+    near::{Condition, Ending, Fill, Why},
     store::Error,
 };
 use metrics::{counter, gauge};
@@ -11,6 +11,14 @@ use super::inner::Inner;
 /// Why a request was not answered from a copy.
 pub(super) fn missed(why: Why) {
     counter!("anynode_near_misses_total", "reason" => why.as_str()).increment(1);
+}
+
+/// What became of the answer of a load. A node that keeps nothing because its answers come from
+/// `elsewhere` works, and its store is asked by every request.
+pub(super) fn filled(fill: Fill) {
+    if fill != Fill::Kept {
+        counter!("anynode_near_fills_refused_total", "reason" => fill.as_str()).increment(1);
+    }
 }
 
 /// A request was answered by a load that another one sent.

@@ -133,6 +133,7 @@ impl Inner {
         {
             self.feed().left(&copies.horizon);
             self.opens.trusts(None);
+            figures::publish_condition(self);
         }
         self.store.leave(node).await
     }

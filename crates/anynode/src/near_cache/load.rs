@@ -14,6 +14,7 @@ use tokio::{
 
 use super::{
     desk::Landed,
+    figures,
     inner::{Copies, Inner, STORE},
     read::refused,
 };
@@ -92,6 +93,7 @@ impl<'a> Lead<'a> {
             let horizon = &self.copies.horizon;
             inner.with_memory(|memory| desk.insert(&answer, now, horizon, memory))
         };
+        figures::filled(fill);
         let live = match fill {
             Fill::Refused => {
                 self.tell(Landed::Refused);
