@@ -1,9 +1,9 @@
 //! The companion of the session cookie: which version of its session a client has seen last.
 //!
 //! It goes out with a response that wrote the session and lives for two seconds, longer than a
-//! lease of the default. A node whose copy is older than that reads through, so that a client sees
-//! its own writes on whichever node its next request arrives. Nothing else is believed of it:
-//! whoever makes one up has the store asked for their own session.
+//! lease of the default. A node whose copy is of another version reads through, so that a client
+//! sees its own writes on whichever node its next request arrives. Nothing else is believed of
+//! it: whoever makes one up has the store asked for their own session.
 
 use std::time::Duration;
 

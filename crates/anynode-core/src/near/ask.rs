@@ -29,7 +29,7 @@ pub struct Ask<'a> {
     pub shard: StoreShard,
     /// The hash of the secret that was presented; `None` leaves it to the caller to judge.
     pub secret: Option<&'a SecretHash>,
-    /// The version that this client is known to have seen: an older copy is not for them.
+    /// The version that this client is known to have seen: a copy of another one is not for them.
     pub seen: Option<Version>,
     /// How old the knowledge may be.
     pub freshness: Freshness,

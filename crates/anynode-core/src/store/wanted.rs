@@ -15,7 +15,7 @@ pub struct Wanted {
     /// The hash of the secret that was presented: a copy that it does not open is no answer,
     /// because the login may just have happened on another node. `None` takes any copy.
     pub secret: Option<SecretHash>,
-    /// The version that this client is known to have seen: an older copy is not for them.
+    /// The version that this client is known to have seen: a copy of another one is not for them.
     pub seen: Option<Version>,
     /// How old the knowledge may be.
     pub freshness: Freshness,

@@ -26,6 +26,11 @@ pub(super) const NEAR_CORE: &[Plant] = &[
         ],
     ),
     plant(
+        "greater_version_passes_for_later",
+        "a client that wrote after a fail-over is shown a lost write of before it",
+        &["a_client_is_shown_what_it_has_seen_or_the_store_is_asked"],
+    ),
+    plant(
         "kept_from_elsewhere",
         "what a server answered that no channel follows is kept as a copy",
         &["nothing_is_kept_that_comes_from_a_server_which_no_channel_follows"],

@@ -22,7 +22,7 @@ pub struct Agenda {
 pub struct Query {
     /// Whose connections wait for the answer.
     pub id: OpenId,
-    /// The version that is known already: an older copy is no answer.
+    /// The version that is known already: a copy of another one is no answer.
     pub seen: Version,
     /// A copy is an answer under a lease that holds for a while yet.
     pub freshness: Freshness,
