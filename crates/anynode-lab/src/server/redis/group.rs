@@ -10,8 +10,9 @@ use super::ask::field_of;
 use super::node::Node;
 use crate::clock::boot_time;
 
-/// How long a cluster or its like may take to become whole, elections included.
-const WHOLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a cluster or its like may take to become whole, elections included. Sentinels that did
+/// not run for two seconds, as on a machine that is overloaded, do nothing for the next thirty.
+const WHOLE_TIMEOUT: Duration = Duration::from_secs(90);
 
 const PAUSE: Duration = Duration::from_millis(20);
 
