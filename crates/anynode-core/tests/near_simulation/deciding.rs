@@ -2,7 +2,7 @@
 
 use anynode_core::{
     Live, SecretHash, admit,
-    near::{Ask, Fill, Freshness, Role, Ticket},
+    near::{Ask, Fill, Freshness, Ticket},
 };
 
 use crate::{
@@ -47,7 +47,7 @@ impl World {
     pub(crate) fn settle(
         &mut self,
         node: usize,
-        ticket: Ticket,
+        (ticket, by): (Ticket, By),
         request: Request,
         live: Option<&Live>,
         fill: Fill,
@@ -73,10 +73,7 @@ impl World {
             return self.turn_away(node, &request, Outcome::Refused, "the store");
         };
         match admit(&live.record, &hash, live.now) {
-            Some(_) if ticket.role == Role::Leads => {
-                self.accept(node, request, live.clone(), By::Load);
-            }
-            Some(_) => self.accept(node, request, live.clone(), By::JoinedLoad),
+            Some(_) => self.accept(node, request, live.clone(), by),
             None => self.turn_away(node, &request, Outcome::Refused, "its secret"),
         }
     }

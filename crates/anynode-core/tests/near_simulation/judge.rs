@@ -147,7 +147,9 @@ impl Judge {
         self.is_fresh(decision, id, value)?;
         self.is_not_told(decision, value)?;
         self.has_own_writes(decision, id)?;
-        if self.history.sessions[decision.session].until < decision.good_at {
+        // A node that has not heard of its end moved a copy on by touches that changed nothing.
+        let is_unheard = decision.is_stale_ok && self.history.now(decision.session).is_none();
+        if !is_unheard && self.history.sessions[decision.session].until < decision.good_at {
             return Err("accepted after its end (I9)".into());
         }
         let is_good = |(secret, until): (u64, At)| {

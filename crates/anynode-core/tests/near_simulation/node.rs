@@ -14,6 +14,7 @@ use anynode_core::{
 use crate::{
     client::Request,
     clock::Clock,
+    deciding::By,
     draws::Draws,
     plan::{At, Hearing, Odd, Plan, TERM},
     shelf::Id,
@@ -84,7 +85,7 @@ pub(crate) struct Link {
 
 /// A load under way and who waits for it.
 pub(crate) struct Load {
-    pub(crate) waiters: Vec<(Ticket, Request)>,
+    pub(crate) waiters: Vec<(Ticket, Request, By)>,
     pub(crate) token: Option<Token>,
     pub(crate) sent: Duration,
 }

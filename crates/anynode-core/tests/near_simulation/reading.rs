@@ -62,8 +62,13 @@ impl World {
             token: None,
             sent: now,
         });
+        // Whoever joins before it is sent gets what one of its own would have told.
+        let by = match load.token {
+            Some(_) => By::JoinedLoad,
+            None => By::Load,
+        };
         self.counts.joined += u64::from(load.token.is_some());
-        load.waiters.push((ticket, request));
+        load.waiters.push((ticket, request, by));
         if ticket.role == Role::Leads {
             let wait = miss.not_before.saturating_sub(now);
             let wait = u64::try_from(wait.as_micros()).unwrap();
@@ -185,7 +190,7 @@ impl World {
             .flights
             .ended(&handle(session), flight);
         if let Some(load) = of.loads.remove(&(session, flight)) {
-            for (_, request) in load.waiters {
+            for (_, request, _) in load.waiters {
                 self.unavailable(node, &request);
             }
         }
@@ -210,14 +215,16 @@ impl World {
             Some(live) => self.keep(node, live, token, load.sent),
             None => {
                 of.forget(&handle);
-                if is_primary {
+                // It may lack only the revocation that a session was stamped by, until that is
+                // written again.
+                if is_primary && self.judge.history.now(session).is_none() {
                     self.judge.denied(node, session, self.now);
                 }
                 Fill::Ended
             }
         };
-        for (ticket, request) in load.waiters {
-            self.settle(node, ticket, request, live.as_ref(), fill);
+        for (ticket, request, by) in load.waiters {
+            self.settle(node, (ticket, by), request, live.as_ref(), fill);
         }
     }
 
