@@ -23,6 +23,14 @@ pub(super) const OPEN: &[Plant] = &[
         hang: Hang::Survives,
     },
     Plant {
+        name: "open_settled_from_elsewhere",
+        bug: "what a deposed primary said of an open connection is never asked for again",
+        package: "anynode-core",
+        target: &["--lib"],
+        checks: &["what_a_server_says_that_no_channel_follows_is_asked_for_again_under_a_lease"],
+        hang: Hang::Survives,
+    },
+    Plant {
         name: "open_passes_after_its_bound",
         bug: "a node that stood still goes on sending to whom it ought to have cut off",
         package: "anynode",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::OpenConnections;
 use crate::{
     near::shard::ends,
-    session::{Cause, Epoch, Handle, Live, UserEntry, UserId, Version},
+    session::{Cause, Epoch, Handle, Live, Origin, UserEntry, UserId, Version},
     time::Timestamp,
 };
 
@@ -62,6 +62,10 @@ enum Stage {
     /// The store is being asked, and something was heard since.
     AskedTooEarly,
 }
+
+/// What a server said whose writes are not told here is asked for again after so long: well within
+/// every patience.
+const ELSEWHERE_AGAIN: Duration = Duration::from_millis(500);
 
 // === impl Held ===
 
@@ -160,7 +164,14 @@ impl Held {
         self.stamp = stamp(live);
         self.version = live.record.version;
         (self.suspected, self.noticed) = (None, None);
+        let is_told =
+            live.origin == Origin::Followed || crate::planted("open_settled_from_elsewhere");
+        if !is_told {
+            self.again = at + ELSEWHERE_AGAIN;
+        }
         self.stage = match self.stage {
+            // Nobody tells of what comes after it.
+            _ if !is_told => Stage::Doubted,
             Stage::AskedTooEarly | Stage::Doubted => Stage::Doubted,
             Stage::Settled | Stage::Asked => Stage::Settled,
         };

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     near::Freshness,
-    session::{Moment, SecretHash, Version, WriteId, record::tests::draft},
+    session::{Moment, Origin, SecretHash, Version, WriteId, record::tests::draft},
     store::Tombstone,
     time::Timestamp,
 };
@@ -126,6 +126,33 @@ fn a_record_that_somebody_removed_has_no_cause() {
     assert_eq!(asked(&mut open, 100.5), [ids[0]]);
     open.said(ids[0], Said::Dead(at(100.5)));
     assert_eq!(open.take_ended(), [(ids[0], Ending::Ended(None))]);
+}
+
+/// A primary that was deposed says that it lives, and nobody tells of what the new one writes: it
+/// had been logged in to already, or was removed by hand.
+#[test]
+fn what_a_server_says_that_no_channel_follows_is_asked_for_again_under_a_lease() {
+    let (mut open, ids) = node(&[session(1)]);
+    open.hear(&Event::Changed(handle(1)));
+    let elsewhere = Live {
+        origin: Origin::Elsewhere,
+        ..session(1)
+    };
+    let mut asks = 0;
+    for step in 2..=30_u32 {
+        let now = at(100.0 + f64::from(step) / 10.0);
+        open.trusts(Some(now));
+        for query in open.due(now, ASKS_MAX).asks {
+            asks += 1;
+            open.said(query.id, Said::Alive(&elsewhere, now));
+        }
+        assert!(open.may_pass(ids[0], now));
+    }
+    assert!((4..=8).contains(&asks), "twice a second, not {asks}");
+    assert_eq!(asked(&mut open, 103.6), ids);
+    open.said(ids[0], Said::Alive(&session(1), at(103.6)));
+    open.trusts(Some(at(105.0)));
+    assert_eq!(asked(&mut open, 105.1), []);
 }
 
 #[test]
