@@ -141,6 +141,7 @@ async fn verdict(wrong: Wrong) -> (String, Verdict) {
     let store = Broken(Arc::new(MemoryStore::new(clock)), wrong);
     let note = check_order(&store).await;
     assert_eq!(note.point, "channel order");
+    assert!(store.nodes().await.unwrap().is_empty(), "no receipt waits");
     (note.found, note.verdict)
 }
 
