@@ -182,10 +182,14 @@ impl Feed {
     }
 
     /// Notes that the node is about to leave the registry: from now on there is no lease, whatever
-    /// the channel tells.
-    pub fn left(&mut self, horizon: &Horizon) {
+    /// the channel tells. Where it was opened before, [`Feed::lost`] drops the lease there is.
+    pub fn left(&mut self) {
         self.stage = Stage::Left;
-        self.lost(horizon);
+    }
+
+    /// Whether the node has left.
+    pub fn has_left(&self) -> bool {
+        self.stage == Stage::Left
     }
 
     /// Whether a barrier has not passed within `limit`: then the channel is lost.

@@ -235,6 +235,11 @@ impl Shard {
         self.copies.remove(handle);
     }
 
+    /// Forgets all sessions. What comes in later is judged as ever.
+    pub fn clear(&mut self) {
+        self.copies = Copies::new(self.limits.bounds);
+    }
+
     /// Notes that the store acknowledged at `acknowledged` that this session was used at `used`:
     /// its end moves on, and never back.
     ///

@@ -59,6 +59,11 @@ impl Desk {
         look
     }
 
+    /// Forgets all copies.
+    pub(super) fn clear(&mut self) {
+        self.shard.clear();
+    }
+
     /// Joins the load that a request may share, or leads another.
     pub(super) fn join(&mut self, ask: &Ask<'_>, horizon: &Horizon) -> Part {
         let ticket = self.flights.join(ask, &self.shard, horizon);

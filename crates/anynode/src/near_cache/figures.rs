@@ -57,8 +57,9 @@ pub(super) fn answered() {
 
 /// What changes with every request is published at every heartbeat.
 pub(super) fn publish(inner: &Inner) {
-    let Some(copies) = inner.copies() else { return };
-    counter!("anynode_near_hits_total").increment(copies.take_hits());
+    if let Some(copies) = inner.copies() {
+        counter!("anynode_near_hits_total").increment(copies.take_hits());
+    }
     let (number, bytes) = inner.size();
     gauge!("anynode_near_copies").set(figure(number));
     gauge!("anynode_near_bytes").set(figure(bytes));

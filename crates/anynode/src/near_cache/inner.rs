@@ -127,15 +127,23 @@ impl Inner {
     /// Takes a node out of the registry. This one's own gives its lease up before, since receipts
     /// wait for it no more.
     pub(super) async fn leave(&self, node: &NodeId) -> Result<()> {
-        if *node == self.node
-            && let Some(copies) = self.copies()
-            && !anynode_core::planted("near_leaves_with_its_lease")
-        {
-            self.feed().left(&copies.horizon);
-            self.opens.trusts(None);
-            figures::publish_condition(self);
+        if *node == self.node && !anynode_core::planted("near_leaves_with_its_lease") {
+            self.end();
         }
         self.store.leave(node).await
+    }
+
+    /// Gives up the lease and the copies, for good.
+    fn end(&self) {
+        self.feed().left();
+        if let Some(copies) = self.copies() {
+            self.feed().lost(&copies.horizon);
+            // A route that takes old ones needs no lease, and what is revoked is heard no more.
+            copies.clear();
+        }
+        self.opens.trusts(None);
+        // No heartbeat comes that would publish it.
+        figures::publish(self);
     }
 
     /// Learns what was revoked before the channel was opened.
@@ -259,7 +267,10 @@ impl Inner {
             return Condition::OutOfOrder;
         }
         let Some(copies) = self.copies() else {
-            return Condition::Starting;
+            return match self.feed().has_left() {
+                true => Condition::Left,
+                false => Condition::Starting,
+            };
         };
         let (feed, memory) = (self.feed(), self.memory(now));
         feed.condition(&memory.revocations, &copies.horizon, now)
@@ -314,6 +325,10 @@ impl Copies {
     /// Forgets a session, by whatever it was ended or changed.
     pub(super) fn forget(&self, handle: &Handle) {
         self.desk(handle).forget(handle, &self.horizon);
+    }
+
+    fn clear(&self) {
+        self.desks.iter().for_each(|desk| locked(desk).clear());
     }
 
     /// The hits since it was last asked.

@@ -9,7 +9,8 @@ use anynode::{
 
 use crate::{
     scene::{Node, draft, handle, node, payload, store, until},
-    wire::Mode,
+    spy::{Spy, Verb},
+    wire::{Mode, Wire},
 };
 
 #[tokio::test]
@@ -87,7 +88,30 @@ async fn a_node_that_was_closed_uses_no_copy_and_is_registered_no_more() {
         assert!(!node.has_copy(handle(1)));
         assert_eq!(payload(&node.bounded(handle(1)).await), Some(1));
     }
+    // It hears of no revocation any more.
+    let old = Freshness::StaleOk(Duration::from_secs(3_600));
+    let wanted = Wanted::new(handle(1), old, node.near.now());
+    assert!(node.near.copy(&wanted).is_none());
     assert!(store.nodes().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_node_that_was_closed_before_its_channel_was_opened_opens_none() {
+    let spy = Spy::new(store());
+    let options = NearCache::options().with_trial(false);
+    let made = std::thread::spawn({
+        let spy = spy.clone();
+        || options.over(Wire::new(spy))
+    });
+    let near = made.join().unwrap();
+    near.close().await.unwrap();
+    assert_eq!(near.condition(), Condition::Left);
+    assert!(near.load(&handle(1)).await.unwrap().is_none());
+    // Whoever was to listen would have begun to.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(spy.calls(Verb::Watch), 0);
 }
 
 /// A store that refuses the heartbeat may have been deposed: what it says proves nothing.

@@ -206,7 +206,8 @@ fn a_snapshot_for_which_there_is_no_room_costs_no_lease() {
 #[test]
 fn a_node_that_left_trusts_nothing_whatever_its_channel_still_tells() {
     let mut node = trusted();
-    node.feed.left(&node.horizon);
+    node.feed.left();
+    node.feed.lost(&node.horizon);
     assert_eq!(node.as_of(), None, "at once");
     node.barrier(200);
     let (act, _) = node.hear(&Event::Flush, 210);
