@@ -172,6 +172,14 @@ const PLANTS: &[Plant] = &[
         hang: Hang::Survives,
     },
     Plant {
+        name: "key_found_twice",
+        bug: "of a key that stands twice in a payload the last value is taken",
+        package: "anynode",
+        target: &["--lib"],
+        checks: &["whatever_is_in_doubt_is_left_to_the_parser"],
+        hang: Hang::Survives,
+    },
+    Plant {
         name: "last_of_two_cookies",
         bug: "of two session cookies the last one is believed",
         package: "anynode",

@@ -1,5 +1,6 @@
 //! Session data as JSON: plain for a person, exact for every value.
 
+mod find;
 mod read;
 mod write;
 
@@ -39,6 +40,13 @@ pub(super) fn decode(body: &[u8]) -> Result<Data, CodecError> {
 }
 
 pub(super) fn decode_key(body: &[u8], key: &str) -> Result<Option<Value>, CodecError> {
+    match find::find(body, key) {
+        Some(found) => Ok(found),
+        None => decode_key_by_parsing(body, key),
+    }
+}
+
+fn decode_key_by_parsing(body: &[u8], key: &str) -> Result<Option<Value>, CodecError> {
     let too_deep = Cell::new(false);
     let one_key = KeyVisitor {
         key,
