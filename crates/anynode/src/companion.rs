@@ -9,8 +9,6 @@ use std::time::Duration;
 
 use anynode_core::{Version, WriteId};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use http::{HeaderMap, header};
-use memchr::memmem;
 
 /// How long a client tells of a write: by then every node knows of it, or asks.
 pub(crate) const MAX_AGE: Duration = Duration::from_secs(2);
@@ -27,17 +25,10 @@ pub(crate) fn value(version: &Version) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The latest version that a request's companions of the cookie `name` tell of.
-pub(crate) fn seen(headers: &HeaderMap, name: &str) -> Option<Version> {
-    let lines = headers.get_all(header::COOKIE).iter();
-    let lines = lines.map(|line| line.as_bytes());
-    let lines = lines.filter(|line| memmem::find(line, SUFFIX).is_some());
-    let pairs = lines.flat_map(|line| line.split(|byte| *byte == b';'));
-    let versions = pairs.filter_map(|pair| {
-        let pair = pair.trim_ascii().strip_prefix(name.as_bytes())?;
-        version(pair.strip_prefix(SUFFIX)?)
-    });
-    versions.max_by_key(|version| version.counter)
+/// The version that a pair of a `Cookie` header tells of, if it is a companion of the cookie `name`.
+pub(crate) fn seen(pair: &[u8], name: &str) -> Option<Version> {
+    let pair = pair.trim_ascii().strip_prefix(name.as_bytes())?;
+    version(pair.strip_prefix(SUFFIX)?)
 }
 
 fn version(value: &[u8]) -> Option<Version> {
@@ -53,9 +44,10 @@ fn version(value: &[u8]) -> Option<Version> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
+    use http::{HeaderMap, HeaderValue, header};
 
     use super::*;
+    use crate::cookie::CookieConfig;
 
     fn written(counter: u64) -> Version {
         Version {
@@ -70,7 +62,7 @@ mod tests {
             let line = HeaderValue::try_from(line).expect("a header");
             headers.append(header::COOKIE, line);
         }
-        seen(&headers, "__Host-id")
+        CookieConfig::default().glance(&mut headers).seen
     }
 
     #[test]

@@ -75,6 +75,8 @@ pub enum CookieError {
 #[derive(Default)]
 pub(crate) struct Glance {
     pub(crate) presented: Presented,
+    /// The latest version that a companion of the cookie tells of.
+    pub(crate) seen: Option<Version>,
     pub(crate) user_agent: Option<HeaderValue>,
     pub(crate) upgrade: Upgrade,
 }
@@ -212,7 +214,7 @@ impl CookieConfig {
                     glance.presented = Presented::TooLarge;
                     return glance;
                 }
-                glance.presented = self.presented(value.as_bytes(), glance.presented);
+                self.read(value.as_bytes(), &mut glance);
                 value.set_sensitive(!anynode_core::planted("cookie_in_logs"));
             } else if name == header::USER_AGENT {
                 glance.user_agent = Some(value.clone());
@@ -223,15 +225,20 @@ impl CookieConfig {
         glance
     }
 
-    /// What the cookies say with one more line of them.
-    fn presented(&self, line: &[u8], so_far: Presented) -> Presented {
-        pairs(line)
-            .filter_map(|pair| self.value(pair))
-            .fold(so_far, |presented, value| match presented {
-                Presented::Nothing => parse(value),
-                _ if anynode_core::planted("last_of_two_cookies") => parse(value),
-                _ => Presented::Ambiguous,
-            })
+    /// Notes what one more line of cookies says.
+    fn read(&self, line: &[u8], glance: &mut Glance) {
+        for pair in pairs(line) {
+            if let Some(value) = self.value(pair) {
+                glance.presented = match glance.presented {
+                    Presented::Nothing => parse(value),
+                    _ if anynode_core::planted("last_of_two_cookies") => parse(value),
+                    _ => Presented::Ambiguous,
+                };
+            } else if let Some(version) = companion::seen(pair, &self.name) {
+                let latest = glance.seen.filter(|seen| seen.counter > version.counter);
+                glance.seen = Some(latest.unwrap_or(version));
+            }
+        }
     }
 
     /// The value of a pair that bears our name.

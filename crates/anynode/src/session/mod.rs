@@ -37,7 +37,6 @@ pub(crate) use self::{
     state::{CookieChange, Phase, Usage},
 };
 use crate::{
-    companion,
     cookie::{Candidate, Glance, Presented},
     csrf,
     error::SessionError,
@@ -121,10 +120,7 @@ enum Change {
 
 impl Session {
     pub(crate) fn arrived<R>(shared: Arc<Shared>, request: &Request<R>, glance: Glance) -> Self {
-        let mut arrival = Arrival::new(request, glance);
-        if shared.keeps_copies && arrival.candidate.is_some() {
-            arrival.seen = companion::seen(request.headers(), shared.config.cookie.name());
-        }
+        let arrival = Arrival::new(request, glance);
         Self {
             inner: Arc::new(Inner {
                 demand: Mutex::new(Demand::of(&shared.config, request)),
@@ -395,7 +391,7 @@ impl Arrival {
             method,
             user_agent: glance.user_agent,
             address: request.extensions().get::<ClientAddress>().copied(),
-            seen: None,
+            seen: glance.seen,
         }
     }
 
