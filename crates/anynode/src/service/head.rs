@@ -1,6 +1,9 @@
 //! What the session adds to the head of a response.
 
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode,
+    header::{self, Entry},
+};
 
 use super::{GuardedBody, SessionBody, guard};
 use crate::{
@@ -13,6 +16,8 @@ use crate::{
 
 static CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 static SESSION_AGE: HeaderName = HeaderName::from_static("anynode-session-age");
+
+const NO_STORE: &str = "no-store";
 
 /// The response of a handler once its changes are written, or could not be.
 pub(super) fn finish<B>(
@@ -163,8 +168,11 @@ fn vary_by_cookie(headers: &mut HeaderMap) {
             name == b"*" || name.eq_ignore_ascii_case(b"cookie")
         })
     };
-    if !headers.get_all(header::VARY).iter().any(named) {
-        headers.append(header::VARY, HeaderValue::from_static("Cookie"));
+    let cookie = HeaderValue::from_static("Cookie");
+    match headers.entry(header::VARY) {
+        Entry::Occupied(mut vary) if !vary.iter().any(named) => vary.append(cookie),
+        Entry::Occupied(_) => {}
+        Entry::Vacant(vary) => drop(vary.insert(cookie)),
     }
 }
 
@@ -179,12 +187,14 @@ fn keep_from_shared_caches(headers: &mut HeaderMap) {
                 || directive.eq_ignore_ascii_case(b"no-store")
         })
     };
-    let mut values = headers.get_all(header::CACHE_CONTROL).iter();
-    if !values.any(is_private) {
-        no_store(headers);
+    let no_store = HeaderValue::from_static(NO_STORE);
+    match headers.entry(header::CACHE_CONTROL) {
+        Entry::Occupied(mut said) if !said.iter().any(is_private) => drop(said.insert(no_store)),
+        Entry::Occupied(_) => {}
+        Entry::Vacant(said) => drop(said.insert(no_store)),
     }
 }
 
 fn no_store(headers: &mut HeaderMap) {
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(NO_STORE));
 }
