@@ -69,12 +69,15 @@ impl Timely {
         tally.learning(call).await
     }
 
+    /// The session in a copy that may answer this request. It is no call, and is counted nowhere
+    /// among them.
+    pub(crate) fn copy(&self, wanted: &Wanted, tally: &Tally) -> Option<Live> {
+        tally.know(self.store.copy(wanted)?, wanted.arrived)
+    }
+
     /// As `load`, for a request that may be answered from a copy, or by what another request asked
-    /// for. Such an answer is no call, and is counted nowhere among them.
+    /// for. Such an answer is no call either.
     pub(crate) async fn load_for(&self, wanted: &Wanted, tally: &Tally) -> Result<Option<Live>> {
-        if let Some(found) = self.store.copy(wanted) {
-            return Ok(tally.know(found, wanted.arrived));
-        }
         let begun = boot_time();
         let call = self.store.load_for(wanted);
         let found = self.in_time("load", CutOff::Nothing, call).await;

@@ -6,7 +6,7 @@ use tokio::sync::MutexGuard;
 
 use super::{
     Session,
-    state::{self, Base, CookieChange, Phase, Race, Usage, Wish, Work},
+    state::{Base, CookieChange, Phase, Race, State, Usage, Wish, Work},
 };
 use crate::error::SessionError;
 
@@ -53,7 +53,7 @@ impl Session {
         // work out of the state, and only the gate tells of it.
         let gate = self.active().gate.lock().await;
         for _ in 0..ROUNDS_MAX {
-            self.readable()?;
+            self.state().readable()?;
             let written = if anynode_core::planted("identity_only_on_2xx") && !status.is_success() {
                 Ok(())
             } else {
@@ -65,7 +65,7 @@ impl Session {
                 Err(SessionError::Gone) if self.state().race == Race::LostToSameUser => {}
                 written => written?,
             }
-            if let Some(head) = self.leave(next) {
+            if let Some(head) = self.state().leave(next) {
                 return Ok(head);
             }
         }
@@ -75,9 +75,15 @@ impl Session {
     /// As [`Session::finish_head`], where nothing has to be waited for: nothing was recorded, and
     /// nobody writes. That is every request that only reads, and costs it no allocation.
     pub(crate) fn finish_head_at_once(&self, status: StatusCode, next: Phase) -> Option<Head> {
-        let _gate = self.active().gate.try_lock().ok()?;
-        self.readable().ok()?;
-        self.idle(scope_of(status)).then(|| self.leave(next))?
+        // Whoever has a write under way holds the session as well.
+        let _gate = match self.has_other_holders() {
+            true => Some(self.active().gate.try_lock().ok()?),
+            false => None,
+        };
+        let mut state = self.state();
+        state.readable().ok()?;
+        self.is_idle(&mut state, scope_of(status))
+            .then(|| state.leave(next))?
     }
 
     /// Writes what was recorded while the body streamed; after that each change is written by
@@ -85,26 +91,12 @@ impl Session {
     pub(crate) async fn finish_body(&self) -> Result<(), SessionError> {
         let gate = self.active().gate.lock().await;
         for _ in 0..ROUNDS_MAX {
-            if self.leave(Phase::Finished).is_some() {
+            if self.state().leave(Phase::Finished).is_some() {
                 return Ok(());
             }
             self.commit_if_any(&gate, Scope::Everything).await?;
         }
         Err(SessionError::Contended)
-    }
-
-    /// Enters the next phase, unless that would strand a change that waits to be written: all
-    /// of them when nothing more is written for the response, and those that need a cookie
-    /// once its head has left.
-    fn leave(&self, next: Phase) -> Option<Head> {
-        let mut state = self.state();
-        let needs_cookie =
-            state.work.wish != Wish::Keep || matches!(state.base, Base::Empty(_) | Base::Outdated);
-        if !state.work.is_empty() && (next == Phase::Finished || needs_cookie) {
-            return None;
-        }
-        state.phase = next;
-        Some(state.head())
     }
 
     /// As the head is left of a handler that left its session alone; `false` if it did not.
@@ -171,7 +163,7 @@ impl Session {
         gate: &MutexGuard<'_, ()>,
         scope: Scope,
     ) -> Result<(), SessionError> {
-        if self.idle(scope) {
+        if self.is_idle(&mut self.state(), scope) {
             return Ok(());
         }
         self.commit_under(gate, scope, Keep::Everything).await
@@ -219,21 +211,12 @@ impl Session {
     }
 
     /// Whether there is nothing to write, told without waiting for anything.
-    fn idle(&self, scope: Scope) -> bool {
-        let mut state = self.state();
+    fn is_idle(&self, state: &mut State, scope: Scope) -> bool {
         if scope == Scope::Identity && state.work.wish == Wish::Keep {
             state.work = Work::default();
         }
         let may_rotate = self.inner.shared.config.rotation.is_some();
         state.work.is_empty() && !(may_rotate && state.is_writable_session())
-    }
-
-    /// An error when the session could not be read, whatever the handler made of that.
-    fn readable(&self) -> Result<(), SessionError> {
-        match self.state().base {
-            Base::Failed(kind) => Err(state::failed(kind).into()),
-            _ => Ok(()),
-        }
     }
 }
 

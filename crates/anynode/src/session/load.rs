@@ -5,10 +5,10 @@ use anynode_core::{
 };
 
 use super::{
-    Session,
-    state::{Access, Base, Decoded, Loaded, Usage},
+    Active, Session,
+    state::{Access, Base, Decoded, Loaded, State, Usage},
 };
-use crate::{clock::boot_time, config::FailurePolicy, error::SessionError};
+use crate::{clock::boot_time, config::FailurePolicy, error::SessionError, timely::Tally};
 use std::{sync::PoisonError, time::Duration};
 
 /// How long a request may have been under way before a secret it does not know was set: longer
@@ -19,13 +19,34 @@ const LATE_MAX: Duration = Duration::from_secs(60);
 impl Session {
     /// Makes sure that the base is known: at most one round trip in the life of a request.
     pub(super) async fn ready(&self) -> Result<(), SessionError> {
-        {
-            let mut state = self.state();
-            state.usage = Usage::Used;
-            if state.known()? && !self.is_behind(&state) {
-                return Ok(());
-            }
+        match self.is_ready()? {
+            true => Ok(()),
+            // What waits for a store is large, and would be part of the future of every handler.
+            false => Box::pin(self.become_ready()).await,
         }
+    }
+
+    /// Whether the base is known without asking anybody.
+    fn is_ready(&self) -> Result<bool, SessionError> {
+        let active = self.inner.active.get_or_init(|| self.begin());
+        let mut state = active.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.usage = Usage::Used;
+        Ok(state.known()? && !self.is_behind(&state))
+    }
+
+    /// The session at its first use, known already if there is a copy. Nobody else sees it before
+    /// this returns, so that nothing has to be locked for that.
+    fn begin(&self) -> Box<Active> {
+        let mut active = Active::new(self.inner.arrival.id());
+        if self.inner.shared.keeps_copies {
+            let state = active.state.get_mut();
+            let state = state.unwrap_or_else(PoisonError::into_inner);
+            self.copy(state, &active.tally);
+        }
+        active
+    }
+
+    async fn become_ready(&self) -> Result<(), SessionError> {
         let _gate = self.active().gate.lock().await;
         let (is_known, is_behind) = {
             let state = self.state();
@@ -76,40 +97,25 @@ impl Session {
         state.known().map(|_| ())
     }
 
+    /// Takes the session from a copy, if there is one that may be used.
+    fn copy(&self, state: &mut State, tally: &Tally) {
+        let Some(id) = state.asked else { return };
+        let (asked_at, secret) = (boot_time(), id.secret_hash());
+        let wanted = self.wanted(id.handle(), secret, asked_at);
+        if let Some(live) = self.inner.shared.store.copy(&wanted, tally) {
+            state.base = self.found(id, secret, live, asked_at, tally);
+        }
+    }
+
     async fn load(&self, id: SessionId) -> Base {
         let (shared, asked_at) = (&self.inner.shared, boot_time());
-        let handle = id.handle();
         let secret = id.secret_hash();
-        let wanted = self.wanted(handle, secret, asked_at);
+        let wanted = self.wanted(id.handle(), secret, asked_at);
         match shared.store.load_for(&wanted, self.tally()).await {
-            Ok(Some(live)) => {
-                if let Some(stale) = &shared.stale {
-                    stale.keep(&live, self.tally().known_at());
-                }
-                let moments_ago = live.now.since(live.record.secret_since) < LATE_MAX;
-                let Some(loaded) = admitted(id, secret, live, Access::ReadWrite) else {
-                    if moments_ago && !anynode_core::planted("late_request_gets_a_session") {
-                        return Base::Outdated;
-                    }
-                    return Base::Empty(Access::ReadWrite);
-                };
-                let always = anynode_core::planted("touch_every_request");
-                if always || expiry::touch_is_due(&loaded.live) {
-                    let idle_timeout = match always {
-                        true => Duration::ZERO,
-                        false => loaded.live.record.idle_timeout,
-                    };
-                    let mut touches = shared
-                        .touches
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner);
-                    touches.used(handle, idle_timeout, asked_at);
-                }
-                Base::Loaded(loaded)
-            }
+            Ok(Some(live)) => self.found(id, secret, live, asked_at, self.tally()),
             Ok(None) => {
                 if let Some(stale) = &shared.stale {
-                    stale.forget(&handle);
+                    stale.forget(&id.handle());
                 }
                 if anynode_core::planted("cookie_cleared_by_late_response") {
                     self.clear_cookie();
@@ -122,6 +128,39 @@ impl Session {
             Err(error) if error.kind() == ErrorKind::Unavailable => self.without_store(id),
             Err(error) => Base::Failed(error.kind()),
         }
+    }
+
+    /// What a session that was found, and asked for then, is to this request.
+    fn found(
+        &self,
+        id: SessionId,
+        secret: SecretHash,
+        live: Live,
+        asked_at: Duration,
+        tally: &Tally,
+    ) -> Base {
+        let shared = &self.inner.shared;
+        if let Some(stale) = &shared.stale {
+            stale.keep(&live, tally.known_at());
+        }
+        let moments_ago = live.now.since(live.record.secret_since) < LATE_MAX;
+        let Some(loaded) = admitted(id, secret, live, Access::ReadWrite) else {
+            if moments_ago && !anynode_core::planted("late_request_gets_a_session") {
+                return Base::Outdated;
+            }
+            return Base::Empty(Access::ReadWrite);
+        };
+        let always = anynode_core::planted("touch_every_request");
+        if always || expiry::touch_is_due(&loaded.live) {
+            let idle_timeout = match always {
+                true => Duration::ZERO,
+                false => loaded.live.record.idle_timeout,
+            };
+            let touches = shared.touches.lock();
+            let mut touches = touches.unwrap_or_else(PoisonError::into_inner);
+            touches.used(id.handle(), idle_timeout, asked_at);
+        }
+        Base::Loaded(loaded)
     }
 
     /// What the failure policy makes of a store that cannot be asked.

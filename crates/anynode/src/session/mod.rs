@@ -345,14 +345,8 @@ impl Session {
     }
 
     fn active(&self) -> &Active {
-        self.inner.active.get_or_init(|| {
-            let state = State::new(self.inner.arrival.id());
-            Box::new(Active {
-                gate: tokio::sync::Mutex::default(),
-                state: Mutex::new(state),
-                tally: Tally::default(),
-            })
-        })
+        let begin = || Active::new(self.inner.arrival.id());
+        self.inner.active.get_or_init(begin)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -372,6 +366,19 @@ fn to_update<T: Serialize + DeserializeOwned>(
     f: impl Fn(Option<T>) -> T + Send + Sync + 'static,
 ) -> Update {
     Arc::new(move |stored: Option<&Value>| to_value(&f(stored.map(from_value).transpose()?)))
+}
+
+// === impl Active ===
+
+impl Active {
+    /// In its place from the start: it is large, and most requests move it nowhere else.
+    fn new(asked: Option<SessionId>) -> Box<Self> {
+        Box::new(Self {
+            gate: tokio::sync::Mutex::default(),
+            state: Mutex::new(State::new(asked)),
+            tally: Tally::default(),
+        })
+    }
 }
 
 // === impl Arrival ===

@@ -163,6 +163,27 @@ impl State {
         }
     }
 
+    /// Enters the next phase, unless that would strand a change that waits to be written: all
+    /// of them when nothing more is written for the response, and those that need a cookie
+    /// once its head has left.
+    pub(super) fn leave(&mut self, next: Phase) -> Option<Head> {
+        let needs_cookie =
+            self.work.wish != Wish::Keep || matches!(self.base, Base::Empty(_) | Base::Outdated);
+        if !self.work.is_empty() && (next == Phase::Finished || needs_cookie) {
+            return None;
+        }
+        self.phase = next;
+        Some(self.head())
+    }
+
+    /// An error when the session could not be read, whatever the handler made of that.
+    pub(super) fn readable(&self) -> Result<(), SessionError> {
+        match self.base {
+            Base::Failed(kind) => Err(failed(kind).into()),
+            _ => Ok(()),
+        }
+    }
+
     /// Nothing is known of the session any more, so nothing is built on it.
     pub(super) fn fail(&mut self, kind: ErrorKind) {
         self.base = Base::Failed(kind);
