@@ -241,11 +241,11 @@ impl CookieConfig {
         }
     }
 
-    /// The value of a pair that bears our name.
+    /// The value of a pair that bears our name. A name has neither `=` nor blanks in it, so that
+    /// what begins with it and goes on with `=` is named so.
     fn value<'a>(&self, pair: &'a [u8]) -> Option<&'a [u8]> {
-        let split = memchr(b'=', pair)?;
-        let (name, value) = (&pair[..split], &pair[split + 1..]);
-        (trim(name) == self.name.as_bytes()).then(|| trim(value))
+        let rest = trim_start(pair).strip_prefix(self.name.as_bytes())?;
+        trim_start(rest).strip_prefix(b"=").map(trim)
     }
 
     /// The `Set-Cookie` header that hands `id` to its owner.
@@ -395,11 +395,16 @@ fn parse(value: &[u8]) -> Presented {
     text.map_or(Presented::Malformed, Presented::Candidate)
 }
 
-fn trim(mut bytes: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] = bytes {
+fn trim(bytes: &[u8]) -> &[u8] {
+    let mut bytes = trim_start(bytes);
+    while let [rest @ .., b' ' | b'\t'] = bytes {
         bytes = rest;
     }
-    while let [rest @ .., b' ' | b'\t'] = bytes {
+    bytes
+}
+
+fn trim_start(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = bytes {
         bytes = rest;
     }
     bytes
