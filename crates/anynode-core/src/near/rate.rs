@@ -49,7 +49,9 @@ impl Rate {
         let earlier = [self.last.replace(sample), self.base];
         let mut earlier = earlier.into_iter().flatten();
         let is_slow = earlier.any(|earlier| earlier.is_slow_until(sample));
-        if is_slow || self.base.is_none() {
+        // What the way of the base explains is never told apart from a slow clock.
+        let is_better = |base: Sample| sample.way() < base.way() / 2;
+        if is_slow || self.base.is_none_or(is_better) {
             (self.base, self.next) = (Some(sample), None);
         }
         if is_slow {
@@ -87,6 +89,11 @@ impl Rate {
 }
 
 impl Sample {
+    /// For how long the barrier and its answer were under way.
+    fn way(self) -> Duration {
+        self.heard.saturating_sub(self.sent)
+    }
+
     /// Whether more went by in the store than here, whatever the way of the two barriers took.
     fn is_slow_until(self, later: Self) -> bool {
         let here = later.heard.saturating_sub(self.sent) + GRAIN;
@@ -121,6 +128,20 @@ mod tests {
         assert_eq!(first_doubt(100, 1_000), None);
         assert_eq!(first_doubt(101, 1_000), None);
         assert_eq!(first_doubt(150, 1_000), None);
+    }
+
+    /// The first barrier waited for 300 ms in the way, which hid a slow clock for ten seconds.
+    #[test]
+    fn a_barrier_that_was_long_under_way_is_compared_with_only_until_a_better_one() {
+        let mut rate = Rate::default();
+        let first = Sample {
+            at: Timestamp::from_millis(302),
+            heard: Duration::from_millis(304),
+            ..sample(0, 93)
+        };
+        assert!(rate.holds(first));
+        let doubted = (1..30).find(|barrier| !rate.holds(sample(barrier * 300 + 300, 93)));
+        assert!(doubted.is_some_and(|barrier| barrier < 5), "{doubted:?}");
     }
 
     #[test]

@@ -23,7 +23,12 @@ impl World {
             }
             Fault::Pause => {
                 self.counts.pauses += 1;
-                self.nodes[node].paused_until = until;
+                // One that is stopped already goes on as it would: what waits for it keeps its order.
+                let now = self.now;
+                let paused = &mut self.nodes[node].paused_until;
+                if *paused <= now {
+                    *paused = until;
+                }
             }
             Fault::Restart => {
                 self.counts.restarts += 1;

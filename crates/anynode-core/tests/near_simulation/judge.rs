@@ -147,8 +147,9 @@ impl Judge {
         self.is_fresh(decision, id, value)?;
         self.is_not_told(decision, value)?;
         self.has_own_writes(decision, id)?;
-        // A node that has not heard of its end moved a copy on by touches that changed nothing.
-        let is_unheard = decision.is_stale_ok && self.history.now(decision.session).is_none();
+        // A node that has not heard of its end moves a copy on by touches that change nothing; for
+        // how long it may not have heard is another check's.
+        let is_unheard = self.history.now(decision.session).is_none();
         if !is_unheard && self.history.sessions[decision.session].until < decision.good_at {
             return Err("accepted after its end (I9)".into());
         }

@@ -16,7 +16,10 @@ use anynode_core::{
     },
     store::{Error, ErrorKind, Result},
 };
-use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
+use tokio::{
+    sync::{Notify, Semaphore, SemaphorePermit, watch},
+    time::sleep,
+};
 
 use super::{desk::Desk, figures, open::Opens, options::NearCacheOptions};
 use crate::random;
@@ -71,6 +74,10 @@ pub(super) const STORE: StoreShard = StoreShard(0);
 /// How long a revocation may be remembered longer than it has to be. To look a full memory
 /// through takes some milliseconds.
 const FORGET_EVERY: Duration = Duration::from_secs(10);
+
+/// After so long a heartbeat that was under way has arrived, mostly: if not, receipts wait for the
+/// node until it was silent for long enough.
+const BEAT_LANDS: Duration = Duration::from_millis(100);
 
 // === impl Inner ===
 
@@ -129,6 +136,8 @@ impl Inner {
     pub(super) async fn leave(&self, node: &NodeId) -> Result<()> {
         if *node == self.node && !anynode_core::planted("near_leaves_with_its_lease") {
             self.end();
+            // A heartbeat that is under way would register it again.
+            sleep(BEAT_LANDS).await;
         }
         self.store.leave(node).await
     }

@@ -52,6 +52,9 @@ pub(super) struct Failure {
 /// How often one call is tried: far more often than its deadline allows with pauses between.
 const TRIES_MAX: u32 = 256;
 
+/// How long a server may take to tell which process it is.
+const PROCESS_MAX: Duration = Duration::from_secs(1);
+
 /// How much time another try needs at least.
 const TRY_LEAST: Duration = Duration::from_millis(200);
 
@@ -186,6 +189,8 @@ impl Servers {
     /// Notes who answered a call, if somebody may keep what it says.
     async fn note(&self, connection: &Connection, until: Duration) {
         if self.followed.is_any() {
+            // Nobody waits long for that: the call has been answered.
+            let until = until.min(boot_time() + PROCESS_MAX);
             let process = connection.process(until).await;
             self.followed.answered(process.ok());
         }

@@ -111,7 +111,9 @@ impl Vigil {
         };
         let loss = Fence::judge_all(&before, &now.known, asked);
         if loss == Loss::PerhapsLost {
-            if now.is_unmarked || !self.write_all_again().await {
+            // Also where one does not tell yet: it may be another one that lost something.
+            let is_written = self.write_all_again().await;
+            if now.is_unmarked || !is_written {
                 // Judged once more, by the same fences, at the next look.
                 self.unfenced
                     .fetch_or(asked == Asked::Before, Ordering::SeqCst);
