@@ -38,6 +38,9 @@ pub struct ManualClock(AtomicU64);
 // === impl Timestamp ===
 
 impl Timestamp {
+    /// What a clock of whole milliseconds leaves out: it may be up to this further on than it says.
+    pub const GRAIN: Duration = Duration::from_millis(1);
+
     /// The point `millis` milliseconds after the Unix epoch.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)

@@ -401,8 +401,8 @@ mod tests {
         let (mut node, _) = sent();
         let (joined, mut live) = (node.join(Freshness::Bounded, 101), answer());
         live.idle_deadline = live.now + millis(500);
-        assert!(joined.decides(&ask(Freshness::Bounded, 594), Some(&live)));
-        assert!(!joined.decides(&ask(Freshness::Bounded, 595), Some(&live)));
+        assert!(joined.decides(&ask(Freshness::Bounded, 593), Some(&live)));
+        assert!(!joined.decides(&ask(Freshness::Bounded, 594), Some(&live)));
     }
 
     #[test]

@@ -35,9 +35,6 @@ const SPAN: Duration = Duration::from_secs(10);
 /// For how long a clock that ran slow is not believed again.
 const PROBATION: Duration = Duration::from_secs(10);
 
-/// The store's clock is told in whole milliseconds.
-const GRAIN: Duration = Duration::from_millis(1);
-
 // === impl Rate ===
 
 impl Rate {
@@ -96,7 +93,7 @@ impl Sample {
 
     /// Whether more went by in the store than here, whatever the way of the two barriers took.
     fn is_slow_until(self, later: Self) -> bool {
-        let here = later.heard.saturating_sub(self.sent) + GRAIN;
+        let here = later.heard.saturating_sub(self.sent) + Timestamp::GRAIN;
         let there = later.at.since(self.at);
         here < there - there / Rate::ERROR
     }

@@ -6,7 +6,10 @@ use super::{Answer, Limits};
 use crate::near::{
     Ask, Freshness, Hit, Horizon, StoreShard, Token, Why, copies::Slot, horizon::UserSlot,
 };
-use crate::session::{Live, Version};
+use crate::{
+    session::{Live, Version},
+    time::Timestamp,
+};
 
 /// Where to look for what is known of the user of a copy, if it has one.
 type User = Option<(UserSlot, StoreShard)>;
@@ -136,9 +139,10 @@ pub(in crate::near) fn ends(live: &Live, sent: Duration) -> Duration {
     sent.saturating_add(early(deadline.since(live.now)))
 }
 
-/// A hundredth less, so that no clock within its error makes a session end late.
+/// A hundredth less, so that no clock within its error makes a session end late, and a millisecond,
+/// up to which the store may have been further on than it said.
 pub(super) fn early(left: Duration) -> Duration {
-    left - left / 100
+    (left - left / 100).saturating_sub(Timestamp::GRAIN)
 }
 
 fn is_flushed(shard: StoreShard, user: User, token: Token, horizon: &Horizon) -> bool {
