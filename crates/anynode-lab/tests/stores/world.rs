@@ -107,7 +107,7 @@ impl Runner for Laboratory {
 
     /// What a bug holds back never comes, and everything else comes soon.
     async fn patience(&self) {
-        let patience = if self.bug.is_some() { 2 } else { 10 };
+        let patience = if self.bug.is_some() { 2 } else { 60 };
         sleep(Duration::from_secs(patience)).await;
     }
 }
