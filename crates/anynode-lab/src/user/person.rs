@@ -110,8 +110,12 @@ impl Person {
         }
     }
 
-    /// Looks once more at what became of its session.
+    /// Looks once more at what became of its session, and comes late where it meant to: a session
+    /// that was ended at the last moment is asked for as well.
     pub(super) async fn finish(&mut self) {
+        while let Some((session, cookies, left)) = self.late.take() {
+            self.come_late(session, cookies, left, None).await;
+        }
         for _ in 0..LAST_QUESTIONS_MAX {
             if self.standing != Standing::LoggedIn {
                 return;

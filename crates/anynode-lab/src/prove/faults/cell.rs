@@ -30,6 +30,10 @@ const NODES: usize = 2;
 /// How long there is load before the fault and after the recovery.
 const STEADY: Duration = Duration::from_secs(2);
 
+/// Users who log out everywhere after the recovery: enough for a few of them to have a session
+/// just then, whatever the others do. They are refused when they look at it for the last time.
+const REVOKED: u32 = 6;
+
 /// How long a store may take to be of use again.
 const RECOVERY_MAX: Duration = Duration::from_secs(30);
 
@@ -88,6 +92,7 @@ impl Cell {
         // Until then users are refused and try the next thing at once, logouts among them.
         stage.note_fault(begun, self.fault.name(), false);
         stage.perform(Step::Steady(STEADY)).await?;
+        stage.perform(Step::Revoke(REVOKED)).await?;
         let same_nodes = stage.fleet().node_pids() == pids;
         let outcome = stage.finish().await?;
         let last = last_updates(self.fault, &outcome.history.calls, begun, whole);
