@@ -8,6 +8,7 @@ use std::{
 
 use anynode_core::{
     Budget, Freshness, Lifetime, Quota, Rotation, Store, expiry::Touches, session::QuotaLeft,
+    store::Result,
 };
 use tower_layer::Layer;
 
@@ -174,6 +175,37 @@ impl SessionLayer {
         self.with(|config| config.age_header = age_header)
     }
 
+    /// Ends the layer in order: reports the uses of sessions that wait to be reported, which else
+    /// are lost with the node, a quarter of a second of them, and closes the near cache
+    /// ([`NearCache::close`]), be it the store that the layer is on or the one without copies that
+    /// it follows the store by while connections are open.
+    ///
+    /// To be called when the server has answered its last request and closed its connections.
+    /// Requests are still answered after it, by the store alone.
+    ///
+    /// ```
+    /// # use anynode::{SessionLayer, SystemClock, core::MemoryStore};
+    /// # use std::sync::Arc;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), anynode::core::store::Error> {
+    /// # let serving = async {};
+    /// let sessions = SessionLayer::new(MemoryStore::new(Arc::new(SystemClock)));
+    /// // let app = Router::new().layer(sessions.clone());
+    /// serving.await;
+    /// sessions.close().await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Store::touch`] and [`Store::leave`]. The near cache is closed all the same.
+    pub async fn close(&self) -> Result<()> {
+        let reported = maintain::report(&self.shared).await;
+        if let Some(near) = self.shared.near_cache_if_any() {
+            near.close().await?;
+        }
+        reported
+    }
+
     fn with(self, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = self.shared.config.clone();
         change(&mut config);
@@ -230,13 +262,22 @@ impl Shared {
     /// What tells open connections of the end of their session: the near cache that the layer is
     /// on, or one without copies, which costs a channel to the store and nothing per connection.
     pub(crate) fn near_cache(&self) -> &NearCache {
-        let store = self.store.store();
-        let any: &dyn Any = &**store;
-        any.downcast_ref().unwrap_or_else(|| {
+        self.own_near_cache().unwrap_or_else(|| {
+            let store = self.store.store();
             let options = NearCache::options().with_copies_max(0).with_bytes_max(0);
             self.follower
                 .get_or_init(|| options.over_arc(store.clone()))
         })
+    }
+
+    fn near_cache_if_any(&self) -> Option<&NearCache> {
+        self.own_near_cache().or_else(|| self.follower.get())
+    }
+
+    /// The near cache that the layer is on.
+    fn own_near_cache(&self) -> Option<&NearCache> {
+        let any: &dyn Any = &**self.store.store();
+        any.downcast_ref()
     }
 
     /// Whether one more anonymous session may be created now.

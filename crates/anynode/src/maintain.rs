@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use anynode_core::store::Result;
+
 use crate::{clock::boot_time, layer::Shared, random};
 
 /// How often touches are sent: often enough to lose little when the node dies.
@@ -17,6 +19,13 @@ const TOUCHES_AT_ONCE: usize = 1_000;
 /// dead records leaves room for the living.
 const SWEEP_AT_ONCE: usize = 500;
 const SWEEP_PAUSE: Duration = Duration::from_millis(50);
+
+/// Whether there was anything to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sent {
+    Some,
+    Nothing,
+}
 
 /// Starts the tasks. Without a runtime, which only a hand-polled service lacks, nothing is
 /// swept and no use reported; sessions then end by their first idle deadline.
@@ -37,11 +46,19 @@ async fn touch(shared: Weak<Shared>) {
         let Some(shared) = shared.upgrade() else {
             return;
         };
-        send_touches(&shared).await;
+        // The store's failure was logged where it happened; the touches wait for the next round.
+        let _ = send_touches(&shared).await;
     }
 }
 
-async fn send_touches(shared: &Shared) {
+/// Reports all uses that wait to be reported.
+pub(crate) async fn report(shared: &Shared) -> Result<()> {
+    while send_touches(shared).await? == Sent::Some {}
+    Ok(())
+}
+
+/// Sends a batch; what the store does not take waits on.
+async fn send_touches(shared: &Shared) -> Result<Sent> {
     let touches = || {
         shared
             .touches
@@ -50,12 +67,13 @@ async fn send_touches(shared: &Shared) {
     };
     let batch = touches().take(boot_time(), TOUCHES_AT_ONCE);
     if batch.is_empty() {
-        return;
+        return Ok(Sent::Nothing);
     }
-    // The store's failure was logged where it happened; the touches wait for the next round.
-    if shared.store.touch(&batch).await.is_err() {
+    let sent = shared.store.touch(&batch).await;
+    if sent.is_err() {
         touches().put_back(&batch, boot_time());
     }
+    sent.map(|()| Sent::Some)
 }
 
 async fn sweep(shared: Weak<Shared>, every: Duration) {

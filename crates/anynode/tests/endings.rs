@@ -6,7 +6,7 @@ mod spy;
 
 use std::time::Duration;
 
-use anynode::{Session, SessionError};
+use anynode::{Session, SessionError, core::ErrorKind};
 use axum::{Router, routing::post};
 use client::Client;
 use http::StatusCode;
@@ -159,4 +159,23 @@ async fn the_background_tasks_end_with_the_layer() {
         .metrics()
         .num_alive_tasks();
     assert_eq!(tasks, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_that_is_closed_reports_the_last_uses() {
+    let world = World::new();
+    let layer = world.layer();
+    let node = site(layer.clone());
+    let mut client = logged_in(&node).await;
+    world.advance(Duration::from_secs(600));
+    client.get(&node, "/user").await;
+    // What waits to be reported stays so while the store is away, and is reported afterwards.
+    world
+        .spy
+        .next(Verb::Touch, Fault::Fail(ErrorKind::Unavailable));
+    layer.close().await.expect_err("the store is away");
+    layer.close().await.expect("the store is there");
+    layer.close().await.expect("nothing waits any more");
+    assert_eq!(world.spy.calls(Verb::Touch), 2);
+    assert_eq!(client.get(&node, "/user").await.text, "ada");
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anynode::core::{ChannelKind, Store};
-use anynode::{AgeHeader, CookieConfig};
+use anynode::{AgeHeader, CookieConfig, SessionLayer};
 use axum::Router;
 use axum::extract::State;
 use axum::http::header::{
@@ -26,17 +26,22 @@ const NODE: HeaderName = HeaderName::from_static("x-anynode-node");
 /// The session cookie of the shop on the node's memory, so that it is another visitor there.
 const MEMORY_COOKIE: &str = "memory-id";
 
+/// The sessions of the shop that all nodes serve.
+pub(super) fn sessions(node: &args::Node, store: Arc<dyn Store>) -> SessionLayer {
+    sample::sessions(store, cookie(), age_header(node))
+}
+
 /// Everything that this node answers. Without siblings it is no demonstration.
 pub(super) fn app(
     node: &args::Node,
-    store: Arc<dyn Store>,
+    sessions: SessionLayer,
     siblings: Option<Siblings>,
     stopping: &Stopping,
     metrics: Router,
 ) -> Router {
     let shops = match siblings {
-        Some(siblings) => two_shops(node, store, &siblings, stopping),
-        None => shop(node, store, stopping),
+        Some(siblings) => two_shops(node, sessions, &siblings, stopping),
+        None => shop(node, sessions, stopping),
     };
     let name = HeaderValue::from_str(&node.name).ok();
     Router::new()
@@ -46,7 +51,7 @@ pub(super) fn app(
         .layer(map_response_with_state(name, finish))
 }
 
-fn shop(node: &args::Node, store: Arc<dyn Store>, stopping: &Stopping) -> Router {
+fn shop(node: &args::Node, sessions: SessionLayer, stopping: &Stopping) -> Router {
     let shop = Shop {
         node: node.name.clone(),
         base: Tab::Central.base(),
@@ -54,16 +59,15 @@ fn shop(node: &args::Node, store: Arc<dyn Store>, stopping: &Stopping) -> Router
         strategy: node.strategy,
         copies: copies(node),
         stopping: stopping.clone(),
-        age_header: age_header(node),
         around: Box::new(Around::default),
     };
-    sample::shop(shop, store, cookie(), Router::new())
+    sample::shop(shop, sessions, Router::new())
 }
 
 /// The shop on the store that all nodes share, and beside it the same shop as it was before.
 fn two_shops(
     node: &args::Node,
-    store: Arc<dyn Store>,
+    sessions: SessionLayer,
     siblings: &Siblings,
     stopping: &Stopping,
 ) -> Router {
@@ -77,7 +81,6 @@ fn two_shops(
             strategy,
             copies: copies(node),
             stopping: stopping.clone(),
-            age_header: age_header(node),
             around: Box::new(move || demo::around(tab, central, &siblings)),
         }
     };
@@ -85,8 +88,9 @@ fn two_shops(
     let central = shop(Tab::Central, node.strategy);
     let memory = shop(Tab::Memory, Strategy::Memory);
     let memory_cookie = cookie().with_name(MEMORY_COOKIE).expect("it is a token");
-    let memory = sample::shop(memory, super::memory(), memory_cookie, more(Tab::Memory));
-    sample::shop(central, store, cookie(), more(Tab::Central))
+    let in_memory = sample::sessions(super::memory(), memory_cookie, age_header(node));
+    let memory = sample::shop(memory, in_memory, more(Tab::Memory));
+    sample::shop(central, sessions, more(Tab::Central))
         .nest(Tab::Memory.base(), memory)
         .route("/memory/", get(Redirect::permanent(Tab::Memory.base())))
 }

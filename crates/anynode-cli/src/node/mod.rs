@@ -28,7 +28,7 @@ use crate::store;
 /// How long requests in flight may take to finish once the node stops.
 pub(crate) const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a node may take to leave the store's registry.
+/// How long a node may take to report the last uses of sessions and to leave the store's registry.
 const LEAVE_MAX: Duration = Duration::from_millis(500);
 
 /// How long after its parent a node may live at most; a little more than it takes to stop in order.
@@ -46,7 +46,7 @@ pub(crate) async fn run(node: args::Node) -> Result<(), Error> {
     let hear = move |line: &[u8]| heard.iter().for_each(|siblings| siblings.hear(line));
     let lifeline = lifeline::hold(OUTLIVE_MAX, hear).context("cannot watch stdin")?;
     let telemetry = Telemetry::start()?;
-    let (store, near) = open_store(&node).await?;
+    let sessions = app::sessions(&node, open_store(&node).await?);
     let listener = listen(node.listen).await?;
     let address = listener.local_addr().context("the socket has no address")?;
     let stopping = Stopping::when(async move {
@@ -55,7 +55,8 @@ pub(crate) async fn run(node: args::Node) -> Result<(), Error> {
             _ = lifeline => {}
         }
     });
-    let app = app::app(&node, store, siblings, &stopping, telemetry.routes());
+    let routes = telemetry.routes();
+    let app = app::app(&node, sessions.clone(), siblings, &stopping, routes);
     Hello { address }.print().context("nobody reads stdout")?;
     if node.demo && node.strategy == Strategy::NearCache {
         tokio::spawn(demo::tell_reads(node.name, move || telemetry.reads()));
@@ -72,29 +73,23 @@ pub(crate) async fn run(node: args::Node) -> Result<(), Error> {
         served = serving => served.context("cannot serve"),
         () = cut => Ok(()),
     };
-    if let Some(near) = near {
-        // Receipts wait a little longer for it where this fails.
-        let _ = timeout(LEAVE_MAX, near.close()).await;
-    }
+    // Receipts wait a little longer for it where this fails.
+    let _ = timeout(LEAVE_MAX, sessions.close()).await;
     served
 }
 
-/// The store, and what keeps copies of it.
-type Opened = (Arc<dyn Store>, Option<Arc<NearCache>>);
-
-async fn open_store(node: &args::Node) -> Result<Opened, Error> {
+async fn open_store(node: &args::Node) -> Result<Arc<dyn Store>, Error> {
     match (node.strategy, &node.store) {
         (Strategy::Central, Some(_)) if anynode::core::planted("node_keeps_sessions_to_itself") => {
-            Ok((memory(), None))
+            Ok(memory())
         }
-        (Strategy::Central, Some(url)) => Ok((store::open(url).await?, None)),
+        (Strategy::Central, Some(url)) => store::open(url).await,
         (Strategy::NearCache, Some(url)) => {
             let mut options = NearCache::options();
             if let Some(id) = registered(&node.name) {
                 options = options.with_node(id);
             }
-            let near = Arc::new(options.over_arc(store::open(url).await?));
-            Ok((near.clone(), Some(near)))
+            Ok(Arc::new(options.over_arc(store::open(url).await?)))
         }
         (Strategy::Central | Strategy::NearCache, None) => Err(Misuse(
             "--store has to name the session store, such as sqlite:sessions.db; or keep sessions \
@@ -102,7 +97,7 @@ async fn open_store(node: &args::Node) -> Result<Opened, Error> {
                 .to_owned(),
         )
         .into()),
-        (Strategy::Memory, None) => Ok((memory(), None)),
+        (Strategy::Memory, None) => Ok(memory()),
         // Else the sessions would not be where whoever named a store looks for them.
         (Strategy::Memory, Some(_)) => Err(Misuse(
             "--strategy memory keeps no session in a store, but --store or ANYNODE_STORE in the \

@@ -52,8 +52,6 @@ pub(crate) struct Shop {
     pub(crate) copies: ChannelKind,
     /// When its connections that are open have to be closed, that others may serve them.
     pub(crate) stopping: Stopping,
-    /// Whether its answers tell how old the knowledge is that they are made from.
-    pub(crate) age_header: AgeHeader,
     /// What a demonstration shows around it.
     pub(crate) around: Box<dyn Fn() -> Around + Send + Sync>,
 }
@@ -73,18 +71,21 @@ struct Other {
     handle: String,
 }
 
-/// The shop with its sessions in `store`, and with `more` routes that are protected as its own are.
-pub(crate) fn shop(
-    shop: Shop,
+/// The sessions of a shop, in `store`.
+pub(crate) fn sessions(
     store: Arc<dyn Store>,
     cookie: CookieConfig,
-    more: Router,
-) -> Router {
-    let sessions = SessionLayer::from_arc(store)
+    age_header: AgeHeader,
+) -> SessionLayer {
+    SessionLayer::from_arc(store)
         .with_cookie(cookie)
-        .with_age_header(shop.age_header)
+        .with_age_header(age_header)
         // All programs on loopback share one jar, and a logout here is none of theirs.
-        .with_clear_site_data(ClearSiteData::Omitted);
+        .with_clear_site_data(ClearSiteData::Omitted)
+}
+
+/// The shop with these sessions, and with `more` routes that are protected as its own are.
+pub(crate) fn shop(shop: Shop, sessions: SessionLayer, more: Router) -> Router {
     Router::new()
         .route("/", get(home))
         .route("/login", post(log_in))

@@ -1,11 +1,12 @@
 //! Open connections on nodes that are processes of their own: closed wherever their session is ended.
 
+use anynode::store::open;
 use anynode_lab::fleet::{Fleet, Plan, Strategy};
 use anynode_lab::server::{Kind, Server};
 use rustix::process::Signal;
 
 use crate::process::Process;
-use crate::scene::{POSTGRES_DELETES_ALL, REDIS_DELETES_ALL};
+use crate::scene::{POSTGRES_DELETES_ALL, REDIS_DELETES_ALL, eventually};
 use crate::visitor::Visitor;
 
 /// Two nodes on one server: what one of them does to sessions closes the connections to the other.
@@ -62,6 +63,23 @@ async fn on_redis() {
 #[tokio::test]
 async fn on_postgres() {
     check(Kind::Postgres, &POSTGRES_DELETES_ALL).await;
+}
+
+/// Receipts wait for whoever is registered: a node is so by its open connections alone.
+#[tokio::test]
+async fn a_node_without_a_near_cache_leaves_the_registry_as_it_ends() {
+    let server = Server::start(Kind::Redis).await.unwrap();
+    let url = server.fresh_url();
+    let mut node = Process::node("n1", "central", &url).await;
+    let ada = Visitor::logged_in(node.address, "ada").await;
+    let events = ada.events(node.address).await;
+    let store = open(&url).await.unwrap();
+    let registered = async || store.nodes().await.unwrap().len();
+    eventually("it is registered", async || registered().await == 1).await;
+    node.signal(Signal::TERM);
+    node.ended().await;
+    assert_eq!(registered().await, 0);
+    drop(events);
 }
 
 /// Without a near cache, and through the gateway, which chooses another node for each request.
