@@ -22,7 +22,7 @@ pub struct Mix {
 // === impl Mix ===
 
 impl Mix {
-    pub(super) fn choose(&self, rng: &mut fastrand::Rng) -> Kind {
+    pub(crate) fn choose(&self, rng: &mut fastrand::Rng) -> Kind {
         let mut left = rng.u16(..1000);
         for (share, kind) in [
             (self.visits, Kind::Visit),

@@ -8,6 +8,7 @@ use anynode_core::near::Condition;
 use anynode_core::{Draft, Freshness, Handle, Origin, Replace, Store, Wanted, WriteId};
 use anynode_lab::server::{Server, Setup};
 
+use crate::meter::Meter;
 use crate::pair::{Pair, address};
 use crate::scene::{PATIENCE, created, draft, eventually};
 use crate::switch::Way;
@@ -20,6 +21,8 @@ const ROUNDS_MAX: u8 = 5;
 /// back.
 #[tokio::test]
 async fn what_a_deposed_primary_answers_is_not_kept() {
+    let meter = Meter::default();
+    let _guard = meter.install();
     let pair = Pair::start(1, &Setup::default()).await;
     let node = pair.node("r0").await;
     let first = draft();
@@ -67,6 +70,9 @@ async fn what_a_deposed_primary_answers_is_not_kept() {
         assert_ne!(read, last.version, "what the old one has");
         assert!(wrote.is_ok(), "in round {round}: {wrote:?}");
         assert_eq!(copies, 0);
+        // Whoever wonders why a store is asked so often is told.
+        let refused = meter.count_of("anynode_near_fills_refused_total", "elsewhere");
+        assert!(refused >= 1, "{refused}");
         return;
     }
     panic!("the machine is too slow to tell");

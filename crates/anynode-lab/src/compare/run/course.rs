@@ -146,3 +146,22 @@ fn ensure_held([before, after]: &[Sample; 2], rate: u32) -> Result<(), Error> {
     );
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::Kind;
+
+    #[test]
+    fn as_many_write_as_is_said_and_the_others_read() {
+        let mut rng = fastrand::Rng::with_seed(1);
+        for (percent, least, most) in [(0, 0, 0), (10, 80, 120), (50, 450, 550), (100, 1000, 1000)]
+        {
+            let mix = mix(percent);
+            let kinds: Vec<_> = (0..1000).map(|_| mix.choose(&mut rng)).collect();
+            let writes = kinds.iter().filter(|kind| **kind != Kind::WhoAmI).count();
+            assert!((least..=most).contains(&writes), "{percent} %: {writes}");
+            assert!(!kinds.contains(&Kind::Logout));
+        }
+    }
+}
