@@ -12,6 +12,8 @@ mod scene;
 mod wire;
 
 mod channel;
+#[cfg(target_os = "linux")]
+mod clock;
 mod hits;
 mod layer;
 mod loads;

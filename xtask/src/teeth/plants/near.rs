@@ -58,6 +58,14 @@ pub(super) const NEAR: &[Plant] = &[
         hang: Hang::Survives,
     },
     Plant {
+        name: "heartbeat_only_asks",
+        bug: "a primary that no longer takes writes goes on renewing leases",
+        package: "anynode-lab",
+        target: FAULTS,
+        checks: &["a_primary_that_was_cut_off_silently_is_not_believed"],
+        hang: Hang::Survives,
+    },
+    Plant {
         name: "heartbeat_refused_when_full",
         bug: "a full server refuses heartbeats, so that every node loses its lease",
         package: "anynode-lab",

@@ -15,6 +15,11 @@ const fn plant(name: &'static str, bug: &'static str, checks: &'static [&'static
 
 pub(super) const NEAR_CACHE: &[Plant] = &[
     plant(
+        "clock_stands_still_in_suspend",
+        "leases and copies are as old after a suspend as before it",
+        &["copies_age_while_the_machine_is_suspended"],
+    ),
+    plant(
         "near_unknown_outcome_kept",
         "a copy stays although a write of its session may have happened",
         &[

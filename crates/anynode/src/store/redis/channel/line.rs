@@ -118,9 +118,10 @@ impl Line {
                 return Err(Loss::Primaries);
             }
         }
+        let has_canary = !anynode_core::planted("heartbeat_only_asks");
         Ok(match self.primary.tag {
-            Some(_) => Sign::Answer(at),
-            None => Sign::Bare(at),
+            Some(_) if has_canary => Sign::Answer(at),
+            _ => Sign::Bare(at),
         })
     }
 
@@ -173,6 +174,10 @@ fn heartbeat() -> &'static str {
         return "#!lua
 redis.call('SET', KEYS[1], '')
 redis.call('DEL', KEYS[1])
+return redis.call('TIME')";
+    }
+    if anynode_core::planted("heartbeat_only_asks") {
+        return "#!lua flags=no-writes
 return redis.call('TIME')";
     }
     HEARTBEAT

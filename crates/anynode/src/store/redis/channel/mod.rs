@@ -221,7 +221,9 @@ impl Following {
     /// Has every primary prove a barrier.
     fn beat(&self, barrier: BarrierId, registration: Option<&Registration>, until: Duration) {
         for line in &self.lines {
-            let registering = registration.filter(|one| line.primary().serves(one.slot()));
+            let writes = !anynode_core::planted("heartbeat_only_asks");
+            let registering =
+                registration.filter(|one| writes && line.primary().serves(one.slot()));
             let (line, hearing) = (line.clone(), self.hearing.clone());
             let (followed, registering) = (self.primaries.clone(), registering.cloned());
             tokio::spawn(async move {
