@@ -26,13 +26,16 @@ use crate::stop::{StopSignals, Stopping};
 use crate::store;
 
 /// How long requests in flight may take to finish once the node stops.
-pub(crate) const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a node may take to report the last uses of sessions and to leave the store's registry.
-const LEAVE_MAX: Duration = Duration::from_millis(500);
+/// How long a node may take to report the last uses of sessions and to leave the store's registry:
+/// some milliseconds, but for a store that is slow or away.
+const LEAVE_MAX: Duration = Duration::from_secs(2);
 
 /// How long after its parent a node may live at most; a little more than it takes to stop in order.
-const OUTLIVE_MAX: Duration = STOP_TIMEOUT.saturating_add(Duration::from_secs(1));
+pub(crate) const OUTLIVE_MAX: Duration = STOP_TIMEOUT
+    .saturating_add(LEAVE_MAX)
+    .saturating_add(Duration::from_secs(1));
 
 /// Serves until stdin ends or a signal asks it to stop.
 ///

@@ -25,8 +25,9 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(20);
 /// More than the longest first line.
 const HELLO_BYTES_MAX: u64 = 1024;
 
-/// How long a node is given to stop before it is killed: a little more than it gives its requests.
-const KILL_AFTER: Duration = node::STOP_TIMEOUT.saturating_add(Duration::from_secs(2));
+/// How long a node is given to stop before it is killed: as long as it gives itself, and a little
+/// more, so that it is nearly always its own end.
+const KILL_AFTER: Duration = node::OUTLIVE_MAX.saturating_add(Duration::from_secs(1));
 
 /// Starts nodes.
 #[derive(Clone)]
