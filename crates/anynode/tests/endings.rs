@@ -179,3 +179,31 @@ async fn a_layer_that_is_closed_reports_the_last_uses() {
     assert_eq!(world.spy.calls(Verb::Touch), 2);
     assert_eq!(client.get(&node, "/user").await.text, "ada");
 }
+
+/// The first may have been performed and not be as safe as the store promises, as where no
+/// replica has it.
+#[tokio::test]
+async fn a_logout_that_is_repeated_asks_the_store_again() {
+    let world = World::new();
+    let node = world.node();
+    let mut client = logged_in(&node).await;
+    let mut stranger = Client::default();
+    world.spy.always(&[Verb::Revoke], &Fault::LostAnswer);
+    for _ in 0..2 {
+        let answer = client.post(&node, "/logout", "").await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    }
+    world.spy.recover();
+    let asked = world.spy.calls(Verb::Revoke);
+    assert!(client.post(&node, "/logout", "").await.status.is_success());
+    assert_eq!(world.spy.calls(Verb::Revoke), asked + 1);
+    // Whoever presents no id ends nothing.
+    assert!(
+        stranger
+            .post(&node, "/logout", "")
+            .await
+            .status
+            .is_success()
+    );
+    assert_eq!(world.spy.calls(Verb::Revoke), asked + 1);
+}

@@ -199,6 +199,12 @@ impl Reassert {
         self.all(|_| true)
     }
 
+    /// What is remembered of the end of this session by itself.
+    pub fn end_of(&self, handle: &Handle) -> Option<Assertion> {
+        let kept = self.sessions.get(handle)?;
+        Some(Assertion::Session(kept.what))
+    }
+
     /// What is to be written again because it is owed.
     pub fn owed(&self) -> Vec<Assertion> {
         self.all(|debt| debt == Debt::Owed)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::history::{Ask, End, EndKind, Told, Witnessed};
+use crate::history::{Age, Ask, End, EndKind, Told, Witnessed};
 
 /// What became of ended sessions at every node.
 ///
@@ -56,6 +56,10 @@ pub struct Late {
     pub node: u8,
     /// How long after the acknowledgement it was sent.
     pub after: Duration,
+    /// What had ended the session.
+    pub kind: EndKind,
+    /// How old the node said that its knowledge was, and where it had it from.
+    pub age: Option<Age>,
 }
 
 /// Judges what was witnessed: no ended session may be accepted by a request that is sent more
@@ -139,6 +143,8 @@ impl Ends {
                     session: ask.session,
                     node: ask.node,
                     after: ask.sent.saturating_sub(acknowledged),
+                    kind: end.kind,
+                    age: ask.age(),
                 });
             }
         }

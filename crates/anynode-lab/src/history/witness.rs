@@ -143,18 +143,18 @@ impl Ask {
         self.is_accepted() || self.told == Told::Refused
     }
 
+    /// How old the node said that its knowledge was, if it accepted the session and said so.
+    #[must_use]
+    pub fn age(&self) -> Option<Age> {
+        match self.told {
+            Told::Accepted { age, .. } => age,
+            _ => None,
+        }
+    }
+
     /// Whether it was answered from a copy.
     #[must_use]
     pub fn is_from_copy(&self) -> bool {
-        matches!(
-            self.told,
-            Told::Accepted {
-                age: Some(Age {
-                    from: Source::Copy,
-                    ..
-                }),
-                ..
-            }
-        )
+        self.age().is_some_and(|age| age.from == Source::Copy)
     }
 }

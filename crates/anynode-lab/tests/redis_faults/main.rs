@@ -8,6 +8,7 @@ mod fail_over;
 mod full;
 mod gaps;
 mod led_back;
+mod logouts;
 mod many;
 #[path = "../meter/mod.rs"]
 mod meter;

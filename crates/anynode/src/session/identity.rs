@@ -1,6 +1,6 @@
 //! Whose session it is: binding a user, replacing the id, ending it.
 
-use anynode_core::{Cause, Handle, Lifetime, Revoke, Revoked, UserId};
+use anynode_core::{Cause, Handle, Lifetime, Revoke, Revoked, Target, UserId};
 
 use super::{
     MethodKind, Session,
@@ -56,22 +56,29 @@ impl Session {
     /// was no session.
     ///
     /// # Errors
-    /// [`SessionError::Store`] when it is not certain that the session ended; log out again.
+    /// [`SessionError::Store`] when it is not certain that the session ended; log out again, which
+    /// asks the store once more although this node refuses the session from then on.
     /// [`SessionError::Gone`] when its id was replaced moments ago by a response that is still
     /// on its way.
     pub async fn revoke(&self) -> Result<Option<Revoked>, SessionError> {
         self.ready().await?;
-        let handle = {
+        let (handle, absent) = {
             let mut state = self.state();
             state.writable()?;
             if let Base::Outdated = state.base {
                 return Err(SessionError::Gone);
             }
-            let Some(handle) = state.handle() else {
+            if state.handle().is_none() {
                 state.work = Work::default();
-                return Ok(None);
-            };
-            handle
+            }
+            let absent = state.asked.filter(|_| state.is_absent);
+            (state.handle(), absent.map(|id| id.handle()))
+        };
+        let Some(handle) = handle else {
+            if let Some(handle) = absent {
+                self.end_again(&handle).await?;
+            }
+            return Ok(None);
         };
         if anynode_core::planted("logout_only_cookie") {
             self.state().end();
@@ -142,6 +149,24 @@ impl Session {
         if !(wish == Wish::Rotate && matches!(state.work.wish, Wish::Bind { .. })) {
             state.work.wish = wish;
         }
+        Ok(())
+    }
+
+    /// Has the store acknowledge the end of a session that is not there: a logout whose outcome
+    /// was not certain is repeated, and this node refuses the session already.
+    async fn end_again(&self, handle: &Handle) -> Result<(), SessionError> {
+        if anynode_core::planted("repeated_logout_asks_nobody") {
+            return Ok(());
+        }
+        // Nobody is called as a session is. So nothing that lives is ended by a forged id, and no
+        // tombstone is made for one that never was; one that lies there is written again.
+        let nobody = UserId::new(handle.to_string()).expect("it has 32 letters and digits");
+        let revoke = Revoke {
+            target: Target::SessionOf(nobody, *handle),
+            cause: Cause::User,
+        };
+        let _gate = self.active().gate.lock().await;
+        self.inner.shared.revoke(&revoke, self.tally()).await?;
         Ok(())
     }
 

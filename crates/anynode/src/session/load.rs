@@ -120,6 +120,7 @@ impl Session {
                 if anynode_core::planted("cookie_cleared_by_late_response") {
                     self.clear_cookie();
                 }
+                self.state().is_absent = true;
                 Base::Empty(Access::ReadWrite)
             }
             Err(_) if anynode_core::planted("write_after_failed_read") => {

@@ -23,6 +23,8 @@ pub(crate) struct State {
     pub(super) race: Race,
     /// The id under which the store is asked, whatever it answered last.
     pub(super) asked: Option<SessionId>,
+    /// Whether there was nothing under that id: it may have ended moments ago.
+    pub(super) is_absent: bool,
     /// What this request wrote last.
     pub(super) written: Option<Version>,
 }
@@ -145,6 +147,7 @@ impl State {
             usage: Usage::Unused,
             race: Race::None,
             asked,
+            is_absent: false,
             written: None,
         }
     }

@@ -99,4 +99,12 @@ pub(super) const NEAR_CACHE: &[Plant] = &[
         "a node confirms as soon as it is asked, before its barrier has passed",
         &["a_node_confirms_nothing_before_its_barrier_has_passed"],
     ),
+    Plant {
+        name: "repeated_logout_asks_nobody",
+        bug: "a logout that may not have been done is answered as done when it is repeated",
+        package: "anynode",
+        target: &["--test", "endings"],
+        checks: &["a_logout_that_is_repeated_asks_the_store_again"],
+        hang: Hang::Survives,
+    },
 ];

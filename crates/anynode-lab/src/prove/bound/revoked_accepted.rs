@@ -157,11 +157,16 @@ impl fmt::Display for Row {
         for late in found.accepted.iter().take(3) {
             write!(
                 f,
-                "\n  node {} accepted session {} of a request that was sent {} after",
+                "\n  node {} accepted session {} of a request that was sent {} after its end ({:?}), ",
                 late.node + 1,
                 late.session,
                 time(late.after),
+                late.kind,
             )?;
+            match late.age {
+                Some(age) => write!(f, "by what its {:?} was {} before", age.from, time(age.old))?,
+                None => f.write_str("and did not say by what")?,
+            }
         }
         Ok(())
     }

@@ -157,7 +157,12 @@ impl Vigil {
             self.woken.notify_one();
             return Ok(self.durability());
         }
-        let Some(mut assertion) = assertion(revoke, ended) else {
+        // A primary that took over may not have what is asked for once more.
+        let remembered = || match &revoke.target {
+            Target::SessionOf(_, handle) => self.memory().end_of(handle),
+            _ => None,
+        };
+        let Some(mut assertion) = assertion(revoke, ended).or_else(remembered) else {
             return Ok(self.durability());
         };
         match self.assert(&assertion, until).await {
