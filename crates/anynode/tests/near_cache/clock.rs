@@ -43,7 +43,7 @@ fn in_time_namespace(rights: &[&str]) -> Output {
         .args(["--exact", test])
         .env(INSIDE, "1")
         .output()
-        .unwrap()
+        .expect("`unshare`, of util-linux, is there")
 }
 
 fn has_run(output: &Output) -> bool {
