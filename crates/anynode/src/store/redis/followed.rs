@@ -16,9 +16,9 @@ use std::{
 use anynode_core::{Live, Origin};
 
 use super::{
+    connection::Connection,
     fault::Fault,
     fence::{self, Process},
-    link::Connection,
 };
 
 /// The servers that each open channel follows.

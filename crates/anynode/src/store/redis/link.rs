@@ -1,13 +1,8 @@
 //! One server: the connection that calls share, and how it is made anew when it breaks.
 
 use std::{
-    fmt,
-    future::Future,
-    io,
-    sync::{
-        Arc, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    fmt, io,
+    sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -15,13 +10,9 @@ use redis::{
     AsyncConnectionConfig, Cmd, Pipeline, ProtocolVersion, RedisConnectionInfo, Value,
     aio::MultiplexedConnection,
 };
-use tokio::{
-    sync::{Mutex, OnceCell},
-    task::JoinHandle,
-    time::timeout,
-};
+use tokio::{sync::Mutex, time::timeout};
 
-use super::{fault::Fault, fence::Process, options::Target};
+use super::{connection::Connection, fault::Fault, options::Target};
 use crate::{
     clock::boot_time,
     random,
@@ -45,18 +36,6 @@ pub(super) struct Setup {
     info: RedisConnectionInfo,
 }
 
-/// A connection whose replies are read by a task of its own.
-pub(super) struct Connection {
-    client: MultiplexedConnection,
-    driver: JoinHandle<()>,
-    /// On the boot clock.
-    made_at: Duration,
-    /// When it last gave a reply, in milliseconds on the boot clock.
-    heard: AtomicU64,
-    /// Who is at its other end, once that was asked.
-    pub(super) process: OnceCell<Process>,
-}
-
 #[derive(Default)]
 struct Attempts {
     failed: u32,
@@ -69,9 +48,6 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// The longest pause between two attempts.
 const PAUSE_MAX: Duration = Duration::from_millis(500);
-
-/// A connection on which a call is late is given up when no other had a reply for so long.
-const SILENCE: Duration = Duration::from_secs(1);
 
 /// A connection is not given up for another to the same address before it is this old.
 const RENEWED_AFTER: Duration = Duration::from_secs(1);
@@ -137,15 +113,7 @@ impl Setup {
         let (client, driver) = timeout(limit, greeting)
             .await
             .map_err(|_| Fault::Unreached(Arc::new(io::ErrorKind::TimedOut.into())))??;
-        let connection = Connection {
-            client,
-            driver: tokio::spawn(driver),
-            made_at: boot_time(),
-            heard: AtomicU64::default(),
-            process: OnceCell::new(),
-        };
-        connection.hear();
-        Ok(connection)
+        Ok(Connection::new(client, tokio::spawn(driver)))
     }
 
     fn bare() -> RedisConnectionInfo {
@@ -153,62 +121,6 @@ impl Setup {
             .set_protocol(ProtocolVersion::RESP3)
             // A user may be forbidden to name its client, and the name serves nothing.
             .set_skip_set_lib_name()
-    }
-}
-
-// === impl Connection ===
-
-impl Connection {
-    /// Whether it broke, as far as that was noticed.
-    pub(super) fn is_broken(&self) -> bool {
-        self.driver.is_finished()
-    }
-
-    fn hear(&self) {
-        self.heard.store(millis(boot_time()), Ordering::Relaxed);
-    }
-
-    fn is_silent(&self) -> bool {
-        let heard = self.heard.load(Ordering::Relaxed);
-        millis(boot_time()).saturating_sub(heard) >= millis(SILENCE)
-    }
-
-    /// Sends a command and waits for its reply until `until` on the boot clock.
-    pub(super) async fn send(&self, command: &Cmd, until: Duration) -> Result<Value, Fault> {
-        let mut client = self.client.clone();
-        let reply = before(until, client.send_packed_command(command)).await?;
-        self.hear();
-        match reply {
-            Ok(Value::ServerError(error)) => Err(Fault::of_server(&error)),
-            Ok(value) => Ok(value),
-            Err(error) => Err(Fault::of_driver(error)),
-        }
-    }
-
-    /// Sends commands together; each has a reply of its own.
-    pub(super) async fn send_all(
-        &self,
-        commands: &Pipeline,
-        until: Duration,
-    ) -> Result<Vec<Result<Value, Fault>>, Fault> {
-        let mut client = self.client.clone();
-        let sending = client.send_packed_commands(commands, 0, commands.len());
-        let replies = before(until, sending).await?.map_err(Fault::of_driver)?;
-        self.hear();
-        if replies.len() != commands.len() {
-            return Err(Fault::Lost);
-        }
-        let judged = replies.into_iter().map(|reply| match reply {
-            Value::ServerError(error) => Err(Fault::of_server(&error)),
-            value => Ok(value),
-        });
-        Ok(judged.collect())
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.driver.abort();
     }
 }
 
@@ -334,7 +246,7 @@ impl Link {
     /// when that takes over, and the connection to the former stays open. Whoever waits for a
     /// reply on it still gets it.
     pub(super) fn renew(&self) {
-        let is_old = |it: &Arc<Connection>| boot_time().saturating_sub(it.made_at) >= RENEWED_AFTER;
+        let is_old = |it: &Arc<Connection>| it.age() >= RENEWED_AFTER;
         let mut current = self.slot_mut();
         if current.as_ref().is_some_and(is_old) {
             *current = None;
@@ -363,27 +275,10 @@ impl fmt::Debug for Setup {
     }
 }
 
-impl fmt::Debug for Connection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Connection")
-    }
-}
-
 /// A pause before the try after the `attempt`-th failure: a random part of [`PAUSE`], doubled
 /// with each, so that the nodes of a fleet do not come back in step.
 pub(super) fn jittered(attempt: u32) -> Duration {
     let most = PAUSE.saturating_mul(1 << attempt.min(10)).min(PAUSE_MAX);
     let share = u32::try_from(random::number() % 1_024).expect("less than 1024");
     most * (share + 1) / 1_024
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-async fn before<F: Future>(until: Duration, reply: F) -> Result<F::Output, Fault> {
-    let left = until.saturating_sub(boot_time());
-    timeout(left, reply)
-        .await
-        .map_err(|_| Fault::Late { sent: true })
 }

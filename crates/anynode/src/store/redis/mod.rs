@@ -14,6 +14,7 @@ mod both;
 mod call;
 mod channel;
 mod cluster;
+mod connection;
 mod fault;
 mod fence;
 mod first;

@@ -13,11 +13,12 @@ use tokio::task::JoinSet;
 
 use super::{
     call::Call,
+    connection::Connection,
     fault::{Fault, Nature, Refusal, Remedy},
     followed::Followed,
     keys::Keys,
     library,
-    link::{Connection, Link, Setup, jittered},
+    link::{Link, Setup, jittered},
     options::Target,
     topology::Topology,
 };

@@ -14,9 +14,10 @@ use super::{
 use crate::{
     clock::boot_time,
     store::redis::{
+        connection::Connection,
         fault::Fault,
         fence::{self, Process},
-        link::{Connection, Setup},
+        link::Setup,
     },
 };
 

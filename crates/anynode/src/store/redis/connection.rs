@@ -1,0 +1,121 @@
+//! A connection to a server: what is sent over it, and what comes back.
+
+use std::{
+    fmt,
+    future::Future,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use redis::{Cmd, Pipeline, Value, aio::MultiplexedConnection};
+use tokio::{sync::OnceCell, task::JoinHandle, time::timeout};
+
+use super::{fault::Fault, fence::Process};
+use crate::clock::boot_time;
+
+/// A connection whose replies are read by a task of its own.
+pub(super) struct Connection {
+    client: MultiplexedConnection,
+    driver: JoinHandle<()>,
+    /// On the boot clock.
+    made_at: Duration,
+    /// When it last gave a reply, in milliseconds on the boot clock.
+    heard: AtomicU64,
+    /// Who is at its other end, once that was asked.
+    pub(super) process: OnceCell<Process>,
+}
+
+/// A connection on which a call is late is given up when no other had a reply for so long.
+const SILENCE: Duration = Duration::from_secs(1);
+
+// === impl Connection ===
+
+impl Connection {
+    /// It has just been made.
+    pub(super) fn new(client: MultiplexedConnection, driver: JoinHandle<()>) -> Self {
+        let connection = Self {
+            client,
+            driver,
+            made_at: boot_time(),
+            heard: AtomicU64::default(),
+            process: OnceCell::new(),
+        };
+        connection.hear();
+        connection
+    }
+
+    /// For how long there has been one.
+    pub(super) fn age(&self) -> Duration {
+        boot_time().saturating_sub(self.made_at)
+    }
+
+    /// Whether it broke, as far as that was noticed.
+    pub(super) fn is_broken(&self) -> bool {
+        self.driver.is_finished()
+    }
+
+    fn hear(&self) {
+        self.heard.store(millis(boot_time()), Ordering::Relaxed);
+    }
+
+    /// Whether it had no reply for long.
+    pub(super) fn is_silent(&self) -> bool {
+        let heard = self.heard.load(Ordering::Relaxed);
+        millis(boot_time()).saturating_sub(heard) >= millis(SILENCE)
+    }
+
+    /// Sends a command and waits for its reply until `until` on the boot clock.
+    pub(super) async fn send(&self, command: &Cmd, until: Duration) -> Result<Value, Fault> {
+        let mut client = self.client.clone();
+        let reply = before(until, client.send_packed_command(command)).await?;
+        self.hear();
+        match reply {
+            Ok(Value::ServerError(error)) => Err(Fault::of_server(&error)),
+            Ok(value) => Ok(value),
+            Err(error) => Err(Fault::of_driver(error)),
+        }
+    }
+
+    /// Sends commands together; each has a reply of its own.
+    pub(super) async fn send_all(
+        &self,
+        commands: &Pipeline,
+        until: Duration,
+    ) -> Result<Vec<Result<Value, Fault>>, Fault> {
+        let mut client = self.client.clone();
+        let sending = client.send_packed_commands(commands, 0, commands.len());
+        let replies = before(until, sending).await?.map_err(Fault::of_driver)?;
+        self.hear();
+        if replies.len() != commands.len() {
+            return Err(Fault::Lost);
+        }
+        let judged = replies.into_iter().map(|reply| match reply {
+            Value::ServerError(error) => Err(Fault::of_server(&error)),
+            value => Ok(value),
+        });
+        Ok(judged.collect())
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Connection")
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+async fn before<F: Future>(until: Duration, reply: F) -> Result<F::Output, Fault> {
+    let left = until.saturating_sub(boot_time());
+    timeout(left, reply)
+        .await
+        .map_err(|_| Fault::Late { sent: true })
+}
