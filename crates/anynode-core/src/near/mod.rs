@@ -7,6 +7,7 @@
 //! - [`Barriers`]: when a barrier over several primaries has passed;
 //! - [`Lease`]: until when what is known is complete, counted from when a barrier was sent;
 //! - [`Reassert`]: which revocations are remembered;
+//! - [`Muster`]: when a primary that took over may be read;
 //! - [`Feed`]: what one channel tells, in the order in which it may be believed;
 //! - [`Horizon`]: what all shards of a node read of that, without a lock;
 //! - [`Shard`]: which copies get in, and for which [`Ask`] one may be used;
@@ -25,6 +26,7 @@ mod flight;
 mod horizon;
 mod known;
 mod lease;
+mod muster;
 mod open;
 mod owed;
 mod pace;
@@ -46,6 +48,7 @@ pub use self::{
     horizon::{Horizon, StoreShard, Token},
     known::Known,
     lease::Lease,
+    muster::{Followed, Member, MemberId, Muster, Mustered, Roster},
     open::{Agenda, OpenConnections, OpenId, Query, Said},
     owed::Owed,
     pace::{beat_every, overdue_after, reconnect_pause},

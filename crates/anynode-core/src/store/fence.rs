@@ -48,6 +48,11 @@ pub struct Fence {
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct History(Arc<str>);
 
+/// The time in which one process writes one history as the primary: who takes over begins
+/// another, and so does whoever starts anew or was deposed and comes back.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Term(Arc<str>);
+
 /// A history that another one goes on from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Continued {
@@ -148,6 +153,11 @@ impl Fence {
         now.into_iter().map(further).collect()
     }
 
+    /// The term in which the primary says this of itself.
+    pub fn term(&self) -> Term {
+        Term(format!("{}-{}", self.process.0, self.history.0).into())
+    }
+
     fn continued(&self, history: &History) -> Option<&Continued> {
         self.continues
             .iter()
@@ -181,6 +191,26 @@ impl History {
 
     fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+// === impl Term ===
+
+impl Term {
+    /// The term of this name.
+    pub fn new(name: impl AsRef<str>) -> Self {
+        Self(name.as_ref().into())
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Term({})", self.0)
     }
 }
 

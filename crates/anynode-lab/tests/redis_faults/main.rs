@@ -18,3 +18,4 @@ mod pair;
 mod repeats;
 mod scene;
 mod switch;
+mod takeover;

@@ -62,6 +62,11 @@ impl Pair {
         &self.front
     }
 
+    /// A handle of a node that reaches the primary by a way of its own.
+    pub(crate) async fn node_behind(&self, door: &Switch) -> Arc<dyn Store> {
+        open(&format!("redis://{}/", door.address())).await.unwrap()
+    }
+
     fn url(&self, class: &str) -> String {
         let options = if class.is_empty() {
             String::new()

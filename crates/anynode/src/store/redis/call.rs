@@ -64,6 +64,12 @@ impl Call {
         self.slot
     }
 
+    /// Whether it goes to a primary that may not be believed yet: what ends sessions can end them
+    /// there as well.
+    pub(super) fn goes_first(&self) -> bool {
+        ["revoke", "outdate", "leave"].contains(&self.function)
+    }
+
     pub(super) fn nature(&self) -> Nature {
         self.nature
     }

@@ -1,16 +1,22 @@
-//! A connection to a server: what is sent over it, and what comes back.
+//! A connection to a server: what was sent over it, what came back, and whether calls may be.
 
 use std::{
     fmt,
     future::Future,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use redis::{Cmd, Pipeline, Value, aio::MultiplexedConnection};
 use tokio::{sync::OnceCell, task::JoinHandle, time::timeout};
 
-use super::{fault::Fault, fence::Process};
+use super::{
+    fault::{Fault, Refusal},
+    fence::Process,
+};
 use crate::clock::boot_time;
 
 /// A connection whose replies are read by a task of its own.
@@ -21,6 +27,10 @@ pub(super) struct Connection {
     made_at: Duration,
     /// When it last gave a reply, in milliseconds on the boot clock.
     heard: AtomicU64,
+    /// Whether calls may be sent over it; see `gate`.
+    is_let: AtomicBool,
+    /// Why they may not, where the server itself refused.
+    refusal: Mutex<Option<Refusal>>,
     /// Who is at its other end, once that was asked.
     pub(super) process: OnceCell<Process>,
 }
@@ -38,6 +48,8 @@ impl Connection {
             driver,
             made_at: boot_time(),
             heard: AtomicU64::default(),
+            is_let: AtomicBool::default(),
+            refusal: Mutex::default(),
             process: OnceCell::new(),
         };
         connection.hear();
@@ -52,6 +64,26 @@ impl Connection {
     /// Whether it broke, as far as that was noticed.
     pub(super) fn is_broken(&self) -> bool {
         self.driver.is_finished()
+    }
+
+    /// Whether what the server says may be believed, as far as is known.
+    pub(super) fn is_let(&self) -> bool {
+        self.is_let.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn set_let(&self, is_let: bool) {
+        self.refuse(None);
+        self.is_let.store(is_let, Ordering::SeqCst);
+    }
+
+    /// Notes that the server takes no muster.
+    pub(super) fn refuse(&self, refusal: Option<Refusal>) {
+        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = refusal;
+    }
+
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        refusal.clone()
     }
 
     fn hear(&self) {

@@ -28,6 +28,9 @@ pub(super) enum Fault {
     Corrupt(&'static str),
     /// The servers are not set up as the URL says.
     Config(&'static str),
+    /// Another primary took over, and nodes that may know of revocations that it lost have not
+    /// written them again yet. Nothing was sent.
+    Awaited,
 }
 
 /// Why a server refused a call. Nothing happened.
@@ -175,6 +178,17 @@ impl Fault {
         )
     }
 
+    /// Whether the server said that it is not the primary.
+    pub(super) fn is_of_role(&self) -> bool {
+        let Self::Refused(refusal) = self else {
+            return false;
+        };
+        matches!(
+            refusal,
+            Refusal::ReadOnly | Refusal::MasterDown | Refusal::Moved(..)
+        )
+    }
+
     /// Whether the server refused because it is no primary, or may have been deposed.
     pub(super) fn is_of_standing(&self) -> bool {
         let Self::Refused(refusal) = self else {
@@ -217,6 +231,10 @@ impl Fault {
             Self::Stopped(code) => error.with_detail(format!("the server stopped with {code}")),
             Self::Corrupt(what) => error.with_detail(format!("unreadable: {what}")),
             Self::Config(what) => error.with_detail(*what),
+            Self::Awaited => error.with_detail(
+                "another primary took over and is not read before all nodes have written again \
+                 what they know to be revoked, or the time for that is over",
+            ),
         }
     }
 }

@@ -5,7 +5,7 @@ mod deposed;
 use std::time::Duration;
 
 use anynode_core::{
-    ClockKind, Durability, Facts, Note, Verdict,
+    ClockKind, Deposed, Durability, Facts, Note, Verdict,
     store::{Error, Result},
 };
 use redis::AsyncConnectionConfig;
@@ -62,6 +62,21 @@ pub(super) async fn inspect(servers: &Servers) -> Result<Facts> {
             replication(&servers.topology, &seen.primaries),
             deposed::note(deposed, &seen.primaries),
         ],
+    })
+}
+
+/// How long a primary that was deposed may still answer; unbounded too where nobody tells.
+pub(super) async fn deposed(servers: &Servers, until: Duration) -> Deposed {
+    let asked = async {
+        Ok::<_, Fault>(Seen {
+            primaries: about_all(servers, until, Detail::Settings).await?,
+            watched: watched(servers, until).await?,
+            strangers: Strangers::Refused,
+        })
+    };
+    let seen = asked.await;
+    seen.map_or(Deposed::Unbounded, |seen| {
+        deposed::bound(&servers.topology, &seen)
     })
 }
 
@@ -129,16 +144,21 @@ fn refusal(servers: &Servers, about: &About, eviction: super::options::Eviction)
     None
 }
 
+/// How many replicas sentinels know.
+async fn watched(servers: &Servers, until: Duration) -> Result<u64, Fault> {
+    match &servers.topology {
+        Topology::Sentinel(sentinel) => sentinel.replicas(until).await,
+        Topology::Single(_) | Topology::Cluster(_) => Ok(0),
+    }
+}
+
 async fn look(servers: &Servers, until: Duration) -> Result<Seen, Fault> {
     let primaries = about_all(servers, until, Detail::Settings).await?;
     let strangers = match servers.topology.primaries(until).await?.first() {
         Some(link) => strangers(servers, link, until).await,
         None => Strangers::Refused,
     };
-    let watched = match &servers.topology {
-        Topology::Sentinel(sentinel) => sentinel.replicas(until).await?,
-        Topology::Single(_) | Topology::Cluster(_) => 0,
-    };
+    let watched = watched(servers, until).await?;
     Ok(Seen {
         primaries,
         watched,

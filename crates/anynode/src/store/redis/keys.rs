@@ -133,6 +133,17 @@ impl Keys {
         format!("{}:m:{{{tag}}}", self.prefix)
     }
 
+    /// The nodes that muster on the primary that has this bucket, in the order in which they were
+    /// heard of.
+    pub(super) fn mustered(&self, tag: Tag) -> String {
+        format!("{}:v:{{{tag}}}", self.prefix)
+    }
+
+    /// Where each of them stands.
+    pub(super) fn stands(&self, tag: Tag) -> String {
+        format!("{}:t:{{{tag}}}", self.prefix)
+    }
+
     /// The entries of the users of a bucket.
     pub(super) fn users(&self, tag: Tag) -> String {
         format!("{}:u:{{{tag}}}", self.prefix)

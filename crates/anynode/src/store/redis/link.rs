@@ -188,19 +188,23 @@ impl Link {
 
     /// Sends a command over the shared connection.
     pub(super) async fn send(&self, command: &Cmd, until: Duration) -> Result<Value, Fault> {
-        Ok(self.ask(command, until).await?.0)
+        let connection = self.connection(until).await?;
+        self.ask(&connection, command, until).await
     }
 
-    /// The same, and the connection by which it was answered.
+    /// The same over this connection of its own.
     pub(super) async fn ask(
         &self,
+        connection: &Arc<Connection>,
         command: &Cmd,
         until: Duration,
-    ) -> Result<(Value, Arc<Connection>), Fault> {
-        let connection = self.connection(until).await?;
+    ) -> Result<Value, Fault> {
         let reply = connection.send(command, until).await;
-        self.keep_or_drop(&connection, reply.as_ref().err());
-        Ok((reply?, connection))
+        if reply.as_ref().is_err_and(Fault::is_of_role) {
+            connection.set_let(false);
+        }
+        self.keep_or_drop(connection, reply.as_ref().err());
+        reply
     }
 
     /// Sends commands over the shared connection together.

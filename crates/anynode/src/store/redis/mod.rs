@@ -6,7 +6,7 @@
 //! `sentinel` for which of them to ask, `link` for the connection to each, `call`, `servers` and
 //! `fault` for how a call is tried again and what its failure means; `channel` for how nodes hear
 //! of changes, and `vigil` with `assert` and `fence` for what becomes of revocations when a
-//! primary fails.
+//! primary fails, and `gate` for when another is read.
 
 mod about;
 mod assert;
@@ -19,6 +19,7 @@ mod fault;
 mod fence;
 mod first;
 mod followed;
+mod gate;
 mod inspect;
 mod keys;
 mod library;
@@ -117,7 +118,10 @@ impl RedisStore {
     /// Under `r1` and `r2` a revocation that too few replicas acknowledge is `Indeterminate`; this
     /// node refuses the session from then on and has the revocation written again until they do.
     /// Under `r2` nodes remember the revocations of the last ten minutes and write them again
-    /// when another primary took over without them. Whenever acknowledged writes may have been
+    /// when another primary took over without them, and none reads that one before all have, or
+    /// has waited for the others for as long as a deposed primary may go on and a second more (5 s
+    /// where nothing bounds that): calls wait for it, and are `Unavailable` where they
+    /// have no time left. Whenever acknowledged writes may have been
     /// lost, an error is logged and `anynode_possible_lost_writes_total` counts it.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ use super::{
     connection::Connection,
     fault::{Fault, Nature, Refusal, Remedy},
     followed::Followed,
+    gate::Gate,
     keys::Keys,
     library,
     link::{Link, Setup, jittered},
@@ -33,6 +34,7 @@ pub(super) struct Servers {
     /// Whether the user may not ask when servers write to disk; each try is logged there.
     pub(super) is_disk_secret: AtomicBool,
     pub(super) followed: Followed,
+    pub(super) gate: Gate,
     deadline: Duration,
 }
 
@@ -77,6 +79,7 @@ impl Servers {
             keys: Keys::new(&target.prefix),
             is_disk_secret: AtomicBool::new(false),
             followed: Followed::default(),
+            gate: Gate::open(),
             deadline,
         }
     }
@@ -158,9 +161,12 @@ impl Servers {
                     Some(link.clone()),
                     send_asking(&link, &command, until).await,
                 ),
-                None => match self.topology.primary(call.slot(), until).await {
-                    Ok(link) => (Some(link.clone()), link.ask(&command, until).await),
-                    Err(fault) => (None, Err(fault)),
+                None => match self.way(call, until).await {
+                    Ok((link, connection)) => {
+                        let reply = link.ask(&connection, &command, until).await;
+                        (Some(link), reply.map(|value| (value, connection)))
+                    }
+                    Err((link, fault)) => (link, Err(fault)),
                 },
             };
             let fault = match reply {
@@ -183,6 +189,32 @@ impl Servers {
                 },
                 Mended::Not => return Err(Failure { fault, happened }),
                 Mended::Worse(fault) => return Err(Failure { fault, happened }),
+            }
+        }
+    }
+
+    /// The connection to the primary that a call goes to. A call that has to believe it waits
+    /// until that is possible.
+    async fn way(
+        &self,
+        call: &Call,
+        until: Duration,
+    ) -> Result<(Arc<Link>, Arc<Connection>), (Option<Arc<Link>>, Fault)> {
+        loop {
+            // While it waits, another may become the primary.
+            let link = self.topology.primary(call.slot(), until).await;
+            let link = link.map_err(|fault| (None, fault))?;
+            let failed = |fault| (Some(link.clone()), fault);
+            let connection = link.connection(until).await.map_err(failed)?;
+            if call.goes_first() || self.gate.lets(&connection) {
+                return Ok((link, connection));
+            }
+            if boot_time() >= until {
+                return Err(failed(Fault::Awaited));
+            }
+            self.gate.knock(until).await;
+            if let Some(refusal) = connection.refusal() {
+                return Err(failed(Fault::Refused(refusal)));
             }
         }
     }
@@ -274,6 +306,11 @@ impl Servers {
         }
         let mut sending = JoinSet::new();
         for (link, numbers) in batches.into_values() {
+            // Each call waits by itself.
+            let connection = link.connection(until).await;
+            if !connection.is_ok_and(|connection| self.gate.lets(&connection)) {
+                continue;
+            }
             let commands: Vec<_> = numbers.iter().map(|at| calls[*at].command(false)).collect();
             sending.spawn(async move {
                 let mut replies = Vec::with_capacity(numbers.len());

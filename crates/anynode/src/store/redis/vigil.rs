@@ -3,13 +3,14 @@
 
 mod listen;
 mod look;
+mod muster;
 mod room;
 
 use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -17,7 +18,7 @@ use std::{
 use anynode_core::{
     Draft, Durability, Effect, Record, Revoke, Target, Timestamp, Tombstone, expiry,
     near::{Assertion, Ear, Known, Reassert},
-    store::{Disk, Error, ErrorKind, Result},
+    store::{Disk, Error, ErrorKind, Result, Term},
 };
 use tokio::sync::Notify;
 
@@ -45,6 +46,8 @@ pub(super) struct Vigil {
     /// Whether a revocation was acknowledged since the primaries were last asked what they are.
     unfenced: AtomicBool,
     woken: Arc<Notify>,
+    /// How often this node has mustered.
+    rounds: AtomicU32,
 }
 
 /// How often the primaries are asked what they are.
@@ -81,9 +84,11 @@ impl Vigil {
             fences: Mutex::new(fences),
             unfenced: AtomicBool::new(false),
             woken: Arc::default(),
+            rounds: AtomicU32::new(0),
         });
         look::start(&vigil);
         if class == Durability::Reasserted {
+            muster::start(&vigil).await;
             listen::start(&vigil).await;
         }
         Ok(vigil)
@@ -165,15 +170,23 @@ impl Vigil {
         let Some(mut assertion) = assertion(revoke, ended).or_else(remembered) else {
             return Ok(self.durability());
         };
-        match self.assert(&assertion, until).await {
-            Ok(Asserted::ByAll(settled)) => Ok(self.remember(settled)),
-            Ok(Asserted::ByTooFew(settled, counts)) => {
-                assertion = settled;
-                Err(self.owe(assertion, ended.at, Some(counts)))
-            }
-            Err(fault) => {
-                tracing::debug!(error = ?fault, "a revocation waits for its replicas");
-                Err(self.owe(assertion, ended.at, None))
+        loop {
+            match self.assert(&assertion, until).await {
+                Ok(Asserted::ByAll(settled, term)) => {
+                    let durability = self.remember(settled.clone());
+                    // Where everything else was written meanwhile, this was not.
+                    if !self.servers.gate.has_left(&term) {
+                        return Ok(durability);
+                    }
+                    assertion = settled;
+                }
+                Ok(Asserted::ByTooFew(settled, counts)) => {
+                    return Err(self.owe(settled, ended.at, Some(counts)));
+                }
+                Err(fault) => {
+                    tracing::debug!(error = ?fault, "a revocation waits for its replicas");
+                    return Err(self.owe(assertion, ended.at, None));
+                }
             }
         }
     }
@@ -186,6 +199,7 @@ impl Vigil {
         let one = std::slice::from_ref(assertion);
         let written = self.asserter.write(&self.servers, one, quorum, until);
         let written = written.await?;
+        let term = written.said.fence.term();
         self.fences().note(written.said);
         let settled = match written.tombstone {
             Some(tombstone) => Assertion::Session(tombstone),
@@ -194,7 +208,7 @@ impl Vigil {
         let enough =
             written.acknowledged >= quorum || anynode_core::planted("replicas_not_counted");
         Ok(match enough {
-            true => Asserted::ByAll(settled),
+            true => Asserted::ByAll(settled, term),
             false => Asserted::ByTooFew(settled, (written.acknowledged, quorum)),
         })
     }
@@ -258,8 +272,8 @@ impl fmt::Debug for Vigil {
 
 /// What came of writing a revocation once more, as it was settled.
 enum Asserted {
-    /// As many replicas have it as have to.
-    ByAll(Assertion),
+    /// As many replicas have it as have to, of the primary of this term.
+    ByAll(Assertion, Term),
     /// So many of so many have it.
     ByTooFew(Assertion, (usize, usize)),
 }

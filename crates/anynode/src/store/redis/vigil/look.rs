@@ -1,7 +1,7 @@
 //! Looking whether the primaries are still those that acknowledged the last revocations.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -9,7 +9,7 @@ use std::{
 use anynode_core::{
     Durability, expiry,
     near::Assertion,
-    store::{Asked, Disk, Fence, History, Loss, Replicas},
+    store::{Asked, Disk, Fence, History, Loss, Replicas, Term},
 };
 
 use super::{Asserted, EVERY, Vigil};
@@ -130,25 +130,30 @@ impl Vigil {
         let all = self.memory().to_assert();
         let mut is_written = true;
         for (primary, group) in self.by_primary(all).await {
-            is_written &= primary.is_some() && self.write_again(&group).await;
+            is_written &= primary.is_some() && self.write_again(&group).await.is_ok();
         }
         is_written
     }
 
-    /// Writes revocations of one primary, and says whether all could be.
-    async fn write_again(&self, group: &[Assertion]) -> bool {
+    /// Writes revocations of one primary, and answers the terms of those that took them.
+    ///
+    /// # Errors
+    /// When some could not be written.
+    pub(super) async fn write_again(&self, group: &[Assertion]) -> Result<HashSet<Term>, Fault> {
+        let mut terms = HashSet::new();
         for some in group.chunks(assert::TOGETHER_MAX) {
             let (until, quorum) = (self.servers.until(), 0);
             let written = self.asserter.write(&self.servers, some, quorum, until);
-            if written.await.is_err() {
-                return false;
-            }
+            terms.insert(written.await?.said.fence.term());
         }
-        true
+        Ok(terms)
     }
 
     /// Revocations by the primary that they are written to; none for slots that nobody serves.
-    async fn by_primary(&self, all: Vec<Assertion>) -> HashMap<Option<Address>, Vec<Assertion>> {
+    pub(super) async fn by_primary(
+        &self,
+        all: Vec<Assertion>,
+    ) -> HashMap<Option<Address>, Vec<Assertion>> {
         let mut slots: HashMap<Slot, Vec<Assertion>> = HashMap::new();
         for assertion in all {
             let slot = assert::slot(&assertion);
@@ -179,7 +184,7 @@ impl Vigil {
     async fn write_owed(&self, group: &[Assertion]) {
         for assertion in group.iter().take(OWED_AT_ONCE) {
             match self.assert(assertion, self.servers.until()).await {
-                Ok(Asserted::ByAll(settled)) => self.memory().settle(&settled, boot_time()),
+                Ok(Asserted::ByAll(settled, _)) => self.memory().settle(&settled, boot_time()),
                 Ok(Asserted::ByTooFew(..)) | Err(_) => return,
             }
         }
