@@ -48,7 +48,7 @@ pub use self::{
     horizon::{Horizon, StoreShard, Token},
     known::Known,
     lease::Lease,
-    muster::{Followed, Member, MemberId, Muster, Mustered, Roster},
+    muster::{Followed, Member, MemberId, Muster, Mustered},
     open::{Agenda, OpenConnections, OpenId, Query, Said},
     owed::Owed,
     pace::{beat_every, overdue_after, reconnect_pause},

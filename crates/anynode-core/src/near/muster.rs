@@ -21,27 +21,27 @@ use crate::store::Term;
 /// A node tells by its [`Term`] where it stands. Time is a [`Duration`] on the boot clock.
 ///
 /// ```
-/// # use anynode_core::near::{Member, MemberId, Muster, Mustered, Roster};
+/// # use anynode_core::near::{Member, MemberId, Muster, Mustered};
 /// # use anynode_core::store::Term;
 /// # use std::time::Duration;
 /// let (now, patience) = (Duration::from_secs(9), Duration::from_secs(5));
 /// let (old, new) = (Term::new("old"), Term::new("new"));
 /// let member = |id: &str, term: &Term| Member { id: MemberId::new(id), term: term.clone() };
 /// let mut muster = Muster::of(MemberId::new("me"));
-/// muster.follow(&new, patience, now);
+/// muster.follow(&new);
 /// muster.wrote(&new);
-/// let roster = |other| Roster::Kept(vec![member("me", &old), member("other", other)]);
-/// assert!(matches!(muster.told(&new, roster(&old), now), Mustered::Awaits(1)));
+/// let list = |other| vec![member("me", &new), member("other", other)];
+/// assert!(matches!(muster.told(&new, list(&old), patience, now), Mustered::Awaits(1)));
 /// assert!(!muster.may_read(&new));
-/// assert!(matches!(muster.told(&new, roster(&new), now), Mustered::Whole));
+/// assert!(matches!(muster.told(&new, list(&new), patience, now), Mustered::Whole));
 /// assert!(muster.may_read(&new));
 /// ```
 pub struct Muster {
     me: MemberId,
     at: Option<Term>,
     stage: Stage,
-    /// Nobody is waited for any longer from then on.
-    until: Duration,
+    /// When it was first seen who is to be waited for.
+    since: Option<Duration>,
     /// Terms that this node followed before, the last one at the end.
     left: VecDeque<Term>,
     /// Who else was there when this node last saw all.
@@ -59,15 +59,6 @@ pub struct Member {
     pub id: MemberId,
     /// Where.
     pub term: Term,
-}
-
-/// The members as a primary lists them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Roster {
-    /// This node was on the list, which came over from the primary before.
-    Kept(Vec<Member>),
-    /// This node was not on the list: it is new, or the list was lost with the former primary.
-    Lost(Vec<Member>),
 }
 
 /// What following a primary means.
@@ -112,19 +103,18 @@ impl Muster {
             me,
             at: None,
             stage: Stage::Writes,
-            until: Duration::ZERO,
+            since: None,
             left: VecDeque::new(),
             others: BTreeSet::new(),
         }
     }
 
-    /// Follows the primary of this term. If it is another one, others are waited for until
-    /// `patience` is over.
+    /// Follows the primary of this term.
     ///
     /// From then on [`Muster::has_left`] says so of the former term. What is to be written again
     /// is to be looked up after this, so that a revocation which was remembered later is asked
     /// for by whoever made it.
-    pub fn follow(&mut self, term: &Term, patience: Duration, now: Duration) -> Followed {
+    pub fn follow(&mut self, term: &Term) -> Followed {
         if self.at.as_ref() == Some(term) {
             return Followed::Same;
         }
@@ -134,7 +124,7 @@ impl Muster {
             self.left.pop_front();
         }
         self.stage = Stage::Writes;
-        self.until = now + patience;
+        self.since = None;
         Followed::Another
     }
 
@@ -152,10 +142,19 @@ impl Muster {
         }
     }
 
-    /// Takes in what the primary of this term lists, after this node was put on the list.
-    pub fn told(&mut self, term: &Term, roster: Roster, now: Duration) -> Mustered {
-        let is_kept = matches!(roster, Roster::Kept(_));
-        let (Roster::Kept(listed) | Roster::Lost(listed)) = roster;
+    /// Takes in who is on the list of the primary of this term, after this node has written all
+    /// there. Others are waited for until `patience` is over, which begins with the first list: a
+    /// primary that refuses to be written to refuses all.
+    ///
+    /// Who was on the list when it was last seen, and is no more, is waited for too: the list may
+    /// have been lost with the former primary, or be older than that node.
+    pub fn told(
+        &mut self,
+        term: &Term,
+        listed: Vec<Member>,
+        patience: Duration,
+        now: Duration,
+    ) -> Mustered {
         let (mut here, mut away) = (BTreeSet::new(), BTreeSet::new());
         for member in listed.into_iter().filter(|one| one.id != self.me) {
             match member.term == *term {
@@ -163,23 +162,23 @@ impl Muster {
                 false => away.insert(member.id),
             };
         }
-        if !is_kept {
+        if self.stage != Stage::Open {
             away.extend(self.others.difference(&here).cloned());
         }
         if self.stand() != Some(term) {
             return Mustered::Awaits(away.len());
         }
-        if away.is_empty() || self.stage == Stage::Open {
-            self.stage = Stage::Open;
-            self.others = here;
-            return Mustered::Whole;
-        }
-        if now < self.until {
+        let since = *self.since.get_or_insert(now);
+        if self.stage != Stage::Open && !away.is_empty() && now < since + patience {
             return Mustered::Awaits(away.len());
         }
+        let was_open = self.stage == Stage::Open;
         self.stage = Stage::Open;
         self.others = here;
-        Mustered::Without(away.into_iter().collect())
+        match was_open || away.is_empty() {
+            true => Mustered::Whole,
+            false => Mustered::Without(away.into_iter().collect()),
+        }
     }
 
     /// Whether what the primary of this term answers may be believed.
@@ -254,18 +253,14 @@ mod tests {
         listed.iter().map(member).collect()
     }
 
-    fn kept(listed: &[(&str, &str)]) -> Roster {
-        Roster::Kept(members(listed))
-    }
-
     /// A node that reads the first primary with two others.
     fn reading() -> Muster {
         let mut muster = Muster::of(id("me"));
         let first = term("first");
-        assert_eq!(muster.follow(&first, PATIENCE, NOW), Followed::Another);
+        assert_eq!(muster.follow(&first), Followed::Another);
         muster.wrote(&first);
-        let listed = kept(&[("me", "first"), ("a", "first"), ("b", "first")]);
-        assert_eq!(muster.told(&first, listed, NOW), Mustered::Whole);
+        let listed = members(&[("me", "first"), ("a", "first"), ("b", "first")]);
+        assert_eq!(muster.told(&first, listed, PATIENCE, NOW), Mustered::Whole);
         assert!(muster.may_read(&first));
         muster
     }
@@ -273,7 +268,7 @@ mod tests {
     /// The same when another primary took over and this node has written there.
     fn following() -> (Muster, Term) {
         let (mut muster, second) = (reading(), term("second"));
-        assert_eq!(muster.follow(&second, PATIENCE, NOW), Followed::Another);
+        assert_eq!(muster.follow(&second), Followed::Another);
         muster.wrote(&second);
         (muster, second)
     }
@@ -282,11 +277,14 @@ mod tests {
     fn a_primary_that_took_over_is_read_when_all_have_written_there() {
         let (mut muster, second) = following();
         assert!(!muster.may_read(&second) && !muster.may_read(&term("first")));
-        let listed = kept(&[("me", "second"), ("a", "second"), ("b", "first")]);
-        assert_eq!(muster.told(&second, listed, NOW), Mustered::Awaits(1));
+        let listed = members(&[("me", "second"), ("a", "second"), ("b", "first")]);
+        assert_eq!(
+            muster.told(&second, listed, PATIENCE, NOW),
+            Mustered::Awaits(1)
+        );
         assert!(!muster.may_read(&second));
-        let listed = kept(&[("me", "second"), ("a", "second"), ("b", "second")]);
-        assert_eq!(muster.told(&second, listed, NOW), Mustered::Whole);
+        let listed = members(&[("me", "second"), ("a", "second"), ("b", "second")]);
+        assert_eq!(muster.told(&second, listed, PATIENCE, NOW), Mustered::Whole);
         assert!(muster.may_read(&second) && !muster.may_read(&term("first")));
     }
 
@@ -294,10 +292,13 @@ mod tests {
     fn a_node_tells_no_other_that_it_has_written_before_it_has() {
         let (mut muster, second) = (reading(), term("second"));
         assert_eq!(muster.stand(), Some(&term("first")));
-        muster.follow(&second, PATIENCE, NOW);
+        muster.follow(&second);
         assert_eq!(muster.stand(), None);
-        let listed = kept(&[("me", "first"), ("a", "second"), ("b", "second")]);
-        assert_eq!(muster.told(&second, listed, NOW), Mustered::Awaits(0));
+        let listed = members(&[("me", "first"), ("a", "second"), ("b", "second")]);
+        assert_eq!(
+            muster.told(&second, listed, PATIENCE, NOW),
+            Mustered::Awaits(0)
+        );
         assert!(!muster.may_read(&second));
         muster.wrote(&term("first"));
         assert_eq!(muster.stand(), None, "it wrote elsewhere");
@@ -308,54 +309,81 @@ mod tests {
     #[test]
     fn a_node_that_does_not_come_is_waited_for_until_patience_is_over() {
         let (mut muster, second) = following();
-        let listed = || kept(&[("me", "second"), ("a", "second"), ("b", "first")]);
+        let listed = || members(&[("me", "second"), ("a", "second"), ("b", "first")]);
+        let told = muster.told(&second, listed(), PATIENCE, NOW);
+        assert_eq!(told, Mustered::Awaits(1));
         let over = NOW + PATIENCE;
         let just_before = over - Duration::from_millis(1);
-        let told = muster.told(&second, listed(), just_before);
+        let told = muster.told(&second, listed(), PATIENCE, just_before);
         assert_eq!(told, Mustered::Awaits(1));
-        let told = muster.told(&second, listed(), over);
+        let told = muster.told(&second, listed(), PATIENCE, over);
         assert_eq!(told, Mustered::Without(vec![id("b")]));
         assert!(muster.may_read(&second));
-        let told = muster.told(&second, listed(), over);
+        let told = muster.told(&second, listed(), PATIENCE, over);
         assert_eq!(told, Mustered::Whole, "once it is read it stays so");
     }
 
     #[test]
-    fn where_the_list_was_lost_those_that_were_known_are_waited_for() {
+    fn those_that_were_known_are_waited_for_where_the_list_does_not_have_them() {
         let (mut muster, second) = following();
-        let lost = |listed: &[(&str, &str)]| Roster::Lost(members(listed));
-        let told = muster.told(&second, lost(&[("me", "second")]), NOW);
-        assert_eq!(told, Mustered::Awaits(2));
-        let back = lost(&[("me", "second"), ("a", "second"), ("b", "second")]);
-        assert_eq!(muster.told(&second, back, NOW), Mustered::Whole);
+        let told = muster.told(&second, members(&[("me", "second")]), PATIENCE, NOW);
+        assert_eq!(told, Mustered::Awaits(2), "the list was lost");
+        let older = members(&[("me", "second"), ("a", "second")]);
+        let told = muster.told(&second, older, PATIENCE, NOW);
+        assert_eq!(
+            told,
+            Mustered::Awaits(1),
+            "the list is older than one of them"
+        );
+        let whole = members(&[("me", "second"), ("a", "second"), ("b", "second")]);
+        let told = muster.told(&second, whole, PATIENCE, NOW);
+        assert_eq!(told, Mustered::Whole);
     }
 
     #[test]
     fn a_node_that_left_before_is_not_waited_for() {
+        let (mut muster, first) = (reading(), term("first"));
+        let listed = members(&[("me", "first"), ("a", "first")]);
+        assert_eq!(muster.told(&first, listed, PATIENCE, NOW), Mustered::Whole);
+        let second = term("second");
+        muster.follow(&second);
+        muster.wrote(&second);
+        let listed = members(&[("me", "second"), ("a", "second")]);
+        assert_eq!(muster.told(&second, listed, PATIENCE, NOW), Mustered::Whole);
+    }
+
+    /// The primary had no replicas for a minute and took no writes. The first node that got
+    /// through then found that the time for the others was over.
+    #[test]
+    fn patience_begins_when_the_list_can_be_read() {
         let (mut muster, second) = following();
-        let listed = kept(&[("me", "second"), ("a", "second")]);
-        assert_eq!(muster.told(&second, listed, NOW), Mustered::Whole);
+        let listed = || members(&[("me", "second"), ("a", "second"), ("b", "first")]);
+        let late = NOW + 12 * PATIENCE;
+        let told = muster.told(&second, listed(), PATIENCE, late);
+        assert_eq!(told, Mustered::Awaits(1));
+        let told = muster.told(&second, listed(), PATIENCE, late + PATIENCE);
+        assert_eq!(told, Mustered::Without(vec![id("b")]));
     }
 
     #[test]
     fn a_node_that_starts_waits_for_those_that_have_not_written_yet() {
         let (mut muster, second) = (Muster::of(id("new")), term("second"));
-        muster.follow(&second, PATIENCE, NOW);
+        muster.follow(&second);
         muster.wrote(&second);
-        let lost = |at| Roster::Lost(members(&[("new", "second"), ("a", at)]));
-        let told = muster.told(&second, lost("first"), NOW);
+        let told = muster.told(&second, members(&[("a", "first")]), PATIENCE, NOW);
         assert_eq!(told, Mustered::Awaits(1));
-        assert_eq!(muster.told(&second, lost("second"), NOW), Mustered::Whole);
+        let told = muster.told(&second, members(&[("a", "second")]), PATIENCE, NOW);
+        assert_eq!(told, Mustered::Whole);
     }
 
     #[test]
     fn who_goes_on_alone_reads_at_once() {
         let (mut muster, first) = (Muster::of(id("me")), term("first"));
-        muster.follow(&first, PATIENCE, NOW);
+        muster.follow(&first);
         muster.wrote(&first);
-        let alone = Roster::Lost(members(&[("me", "first")]));
-        assert_eq!(muster.told(&first, alone, NOW), Mustered::Whole);
-        assert_eq!(muster.follow(&first, PATIENCE, NOW), Followed::Same);
+        let alone = members(&[("me", "first")]);
+        assert_eq!(muster.told(&first, alone, PATIENCE, NOW), Mustered::Whole);
+        assert_eq!(muster.follow(&first), Followed::Same);
         assert!(muster.is_open());
     }
 
@@ -366,10 +394,10 @@ mod tests {
         let (mut muster, second) = following();
         assert!(muster.has_left(&term("first")) && !muster.has_left(&second));
         assert!(!muster.has_left(&term("never followed")));
-        muster.follow(&term("first"), PATIENCE, NOW);
+        muster.follow(&term("first"));
         assert!(muster.has_left(&second) && !muster.has_left(&term("first")));
         for number in 0..2 * LEFT_MAX {
-            muster.follow(&term(&number.to_string()), PATIENCE, NOW);
+            muster.follow(&term(&number.to_string()));
         }
         assert_eq!(muster.left.len(), LEFT_MAX);
     }

@@ -96,14 +96,14 @@ fn wanted(near: &NearCache, draft: &Draft) -> Wanted {
 
 /// Whose connections are ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Clients {
+pub(crate) enum Clients {
     /// Of all but channels.
     Calls,
     All,
 }
 
 /// Ends connections to a server, as a fault on the way may.
-async fn end(server: &Server, clients: Clients) {
+pub(crate) async fn end(server: &Server, clients: Clients) {
     let listed = server.command(&["CLIENT", "LIST"]).await.unwrap();
     let is_call = |client: &&str| client.contains(" flags=N ");
     for client in listed

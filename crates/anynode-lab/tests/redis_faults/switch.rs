@@ -75,6 +75,11 @@ impl Switch {
     pub(crate) fn freeze(&self) {
         self.flows.send_replace(false);
     }
+
+    /// What waits passes, and all that comes.
+    pub(crate) fn thaw(&self) {
+        self.flows.send_replace(true);
+    }
 }
 
 /// Relays a connection until the way changes.

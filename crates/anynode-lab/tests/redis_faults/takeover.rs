@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anynode::store::open;
 use anynode_core::{Draft, Durability, ErrorKind, Handle, Revoke, Store};
-use anynode_lab::server::Setup;
+use anynode_lab::server::{Server, Setup};
 use tokio::time::timeout;
 
+use crate::led_back::{Clients, end};
 use crate::pair::{Pair, address};
 use crate::scene::{created, draft, draft_of, eventually, is_alive, logout, user};
 use crate::switch::{Switch, Way};
@@ -34,6 +36,10 @@ impl Scene {
         let (alive, revoked) = (draft(), draft_of(&user("ada")));
         created(&late, &alive).await;
         created(&late, &revoked).await;
+        // Nobody is waited for who has just started.
+        let are_listed =
+            || async { pair.primary.command(&["ZCARD", "an:v"]).await.unwrap() == "2" };
+        eventually("both nodes are on the list", are_listed).await;
         pair.in_step().await;
         door.turn(Way::Cut);
         pair.replicas[1].way.turn(Way::Cut);
@@ -100,9 +106,99 @@ async fn a_node_that_is_gone_is_not_waited_for_without_end() {
     scene.pair.front().turn(Way::Cut);
     scene.is_read().await;
     let later = scene.pair.replicas[1].server.url();
-    let later = anynode::store::open(&format!("{later}?revoke=r2"))
-        .await
-        .unwrap();
+    let later = open(&format!("{later}?revoke=r2")).await.unwrap();
     let read = timeout(Duration::from_secs(1), later.load(&scene.alive)).await;
     assert!(read.unwrap().unwrap().is_some());
+}
+
+/// As behind a name: nobody ends the connections to the former primary, and all those for
+/// revocations lead to it still.
+#[tokio::test]
+async fn what_an_address_that_moves_has_lost_is_written_where_it_leads() {
+    let pair = Pair::start(2, &Setup::default()).await;
+    let node = pair.node("").await;
+    let (alive, revoked) = (draft(), draft());
+    created(&node, &alive).await;
+    created(&node, &revoked).await;
+    for _ in 0..5 {
+        let other = crate::scene::session(&node).await;
+        node.revoke(&logout(other)).await.unwrap();
+    }
+    pair.in_step().await;
+    pair.replicas[1].way.turn(Way::Cut);
+    node.revoke(&logout(revoked.handle)).await.unwrap();
+    pair.hand_over(1).await;
+    let new = &pair.replicas[1].server;
+    eventually("it is read", || async {
+        let is_there = node.load(&alive.handle).await.is_ok();
+        is_there && has_tombstone(new, &revoked.handle).await
+    })
+    .await;
+}
+
+/// A revocation waits for replicas of the former primary, while the node writes all others on the
+/// new one. It hears of none by itself, so that it remembers this one only when it is acknowledged.
+#[tokio::test]
+async fn what_a_former_primary_acknowledges_late_is_not_done_before_the_new_one_has_it() {
+    let pair = Pair::start(2, &Setup::default()).await;
+    let (slow, new) = (&pair.replicas[0], &pair.replicas[1]);
+    let deaf = "ACL SETUSER deaf on >secret ~an* &* +@all -client|tracking";
+    for server in [&pair.primary, &new.server] {
+        let words: Vec<_> = deaf.split(' ').collect();
+        server.command(&words).await.unwrap();
+    }
+    let node = open(&format!("redis://deaf:secret@{}/", pair.front().address())).await;
+    let node = node.unwrap();
+    let (alive, revoked) = (draft(), draft());
+    created(&node, &alive).await;
+    created(&node, &revoked).await;
+    pair.in_step().await;
+    new.way.turn(Way::Cut);
+    slow.way.freeze();
+    let revoking = tokio::spawn({
+        let node = node.clone();
+        async move { node.revoke(&logout(revoked.handle)).await }
+    });
+    eventually("the revocation waits", || async {
+        let clients = pair.primary.command(&["INFO", "clients"]).await.unwrap();
+        clients.contains("blocked_clients:1")
+    })
+    .await;
+    new.server
+        .command(&["REPLICAOF", "NO", "ONE"])
+        .await
+        .unwrap();
+    pair.front().lead(address(&new.server));
+    // But for the one that waits for replicas.
+    end(&pair.primary, Clients::Calls).await;
+    eventually("the new one is read", || async {
+        node.load(&alive.handle)
+            .await
+            .is_ok_and(|live| live.is_some())
+    })
+    .await;
+    slow.way.thaw();
+    let told = revoking.await.unwrap();
+    let is_there = has_tombstone(&new.server, &revoked.handle).await;
+    assert!(is_there || told.is_err(), "acknowledged, and not there");
+    eventually("the new one has it", || {
+        has_tombstone(&new.server, &revoked.handle)
+    })
+    .await;
+}
+
+/// Whether a server has the tombstone of a session.
+async fn has_tombstone(server: &Server, handle: &Handle) -> bool {
+    let handle: String = handle
+        .as_bytes()
+        .iter()
+        .map(|byte| format!("\\{byte}"))
+        .collect();
+    let script = format!(
+        "for _, key in ipairs(redis.call('KEYS', 'an:d:*')) do
+           if redis.call('ZSCORE', key, '{handle}') then return 1 end
+         end
+         return 0"
+    );
+    server.command(&["EVAL", &script, "0"]).await.unwrap() == "1"
 }

@@ -92,9 +92,9 @@ pub(super) const NEAR: &[Plant] = &[
     Plant {
         name: "late_acknowledgement_counts",
         bug: "a revocation counts that was acknowledged by a primary after another was followed",
-        package: "anynode-core",
-        target: &["--lib"],
-        checks: &["what_a_primary_acknowledges_that_was_left_is_to_be_written_again"],
+        package: "anynode-lab",
+        target: FAULTS,
+        checks: &["what_a_former_primary_acknowledges_late_is_not_done_before_the_new_one_has_it"],
         hang: Hang::Survives,
     },
     Plant {

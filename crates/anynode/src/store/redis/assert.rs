@@ -1,5 +1,7 @@
 //! Revocations written again: to have them acknowledged by replicas, and after a fail-over.
 
+pub(super) mod missing;
+
 use std::{
     collections::HashMap,
     fmt,
@@ -124,10 +126,19 @@ impl Asserter {
             match fault.remedy() {
                 Remedy::Follow(slot, place) => servers.topology.follow(slot, &place, &primary),
                 Remedy::Tell | Remedy::Wait => {}
-                _ => servers.topology.distrust(Some(&primary)),
+                _ => {
+                    servers.topology.distrust(Some(&primary));
+                    self.leave_all();
+                }
             }
         }
         written
+    }
+
+    /// Connects anew: at the same addresses may be other servers.
+    pub(super) fn leave_all(&self) {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.clear();
     }
 
     fn lane(&self, primary: &Link, servers: &Servers) -> Arc<Lane> {

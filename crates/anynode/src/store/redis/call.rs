@@ -67,7 +67,7 @@ impl Call {
     /// Whether it goes to a primary that may not be believed yet: what ends sessions can end them
     /// there as well.
     pub(super) fn goes_first(&self) -> bool {
-        ["revoke", "outdate", "leave"].contains(&self.function)
+        ["revoke", "outdate"].contains(&self.function)
     }
 
     pub(super) fn nature(&self) -> Nature {

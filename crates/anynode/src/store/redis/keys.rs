@@ -133,15 +133,14 @@ impl Keys {
         format!("{}:m:{{{tag}}}", self.prefix)
     }
 
-    /// The nodes that muster on the primary that has this bucket, in the order in which they were
-    /// heard of.
-    pub(super) fn mustered(&self, tag: Tag) -> String {
-        format!("{}:v:{{{tag}}}", self.prefix)
+    /// The nodes that muster on the primary, in the order in which they were heard of.
+    pub(super) fn mustered(&self) -> String {
+        format!("{}:v", self.prefix)
     }
 
     /// Where each of them stands.
-    pub(super) fn stands(&self, tag: Tag) -> String {
-        format!("{}:t:{{{tag}}}", self.prefix)
+    pub(super) fn stands(&self) -> String {
+        format!("{}:t", self.prefix)
     }
 
     /// The entries of the users of a bucket.

@@ -213,19 +213,20 @@ impl Link {
         commands: &Pipeline,
         until: Duration,
     ) -> Result<Vec<Result<Value, Fault>>, Fault> {
-        Ok(self.ask_all(commands, until).await?.0)
+        let connection = self.connection(until).await?;
+        self.ask_all(&connection, commands, until).await
     }
 
-    /// The same, and the connection by which they were answered.
+    /// The same over this connection of its own.
     pub(super) async fn ask_all(
         &self,
+        connection: &Arc<Connection>,
         commands: &Pipeline,
         until: Duration,
-    ) -> Result<(Vec<Result<Value, Fault>>, Arc<Connection>), Fault> {
-        let connection = self.connection(until).await?;
+    ) -> Result<Vec<Result<Value, Fault>>, Fault> {
         let replies = connection.send_all(commands, until).await;
-        self.keep_or_drop(&connection, replies.as_ref().err());
-        Ok((replies?, connection))
+        self.keep_or_drop(connection, replies.as_ref().err());
+        replies
     }
 
     /// A connection that is late and silent is not used again: half-open ones never say that

@@ -118,10 +118,10 @@ impl RedisStore {
     /// Under `r1` and `r2` a revocation that too few replicas acknowledge is `Indeterminate`; this
     /// node refuses the session from then on and has the revocation written again until they do.
     /// Under `r2` nodes remember the revocations of the last ten minutes and write them again
-    /// when another primary took over without them, and none reads that one before all have, or
-    /// has waited for the others for as long as a deposed primary may go on and a second more (5 s
-    /// where nothing bounds that): calls wait for it, and are `Unavailable` where they
-    /// have no time left. Whenever acknowledged writes may have been
+    /// when another primary took over without them. Outside of clusters none reads that one before
+    /// all have, or before it has waited for the others as long as a deposed primary may go on and
+    /// a second more (5 s where nothing bounds that): calls wait for it, and are `Unavailable` when
+    /// their time is up. Whenever acknowledged writes may have been
     /// lost, an error is logged and `anynode_possible_lost_writes_total` counts it.
     ///
     /// # Errors
@@ -146,7 +146,7 @@ impl RedisStore {
         let servers = Servers::new(&target, options.deadline);
         inspect::check(&servers, options.eviction.or(target.eviction)).await?;
         let servers = Arc::new(servers);
-        let vigil = Vigil::begin(servers.clone(), target.revoke).await;
+        let vigil = Vigil::begin(servers.clone(), target.revoke, options.purpose).await;
         Ok(Self {
             servers,
             turn: Arc::default(),

@@ -26,6 +26,7 @@ use crate::store::net::{Address, PLAINTEXT_OPTION, Security, Tls};
 #[derive(Clone, Debug)]
 pub struct RedisOptions {
     pub(super) deadline: Duration,
+    pub(super) purpose: Purpose,
     pub(super) eviction: Eviction,
 }
 
@@ -60,6 +61,14 @@ pub(super) enum Named {
     Cluster(Vec<Address>),
     /// The sentinels that know the primary of this name.
     Sentinel(Vec<Address>, String),
+}
+
+/// What a store is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Serves,
+    /// To tell what its servers are.
+    Inspects,
 }
 
 /// Who the servers take us for.
@@ -104,6 +113,7 @@ impl RedisOptions {
     pub(super) fn for_inspection() -> Self {
         Self {
             eviction: Eviction::Allowed,
+            purpose: Purpose::Inspects,
             ..Self::default()
         }
     }
@@ -113,6 +123,7 @@ impl Default for RedisOptions {
     fn default() -> Self {
         Self {
             deadline: Self::DEADLINE,
+            purpose: Purpose::Serves,
             eviction: Eviction::Refused,
         }
     }

@@ -209,12 +209,13 @@ impl Servers {
             if call.goes_first() || self.gate.lets(&connection) {
                 return Ok((link, connection));
             }
-            if boot_time() >= until {
-                return Err(failed(Fault::Awaited));
-            }
             self.gate.knock(until).await;
             if let Some(refusal) = connection.refusal() {
                 return Err(failed(Fault::Refused(refusal)));
+            }
+            // What is sent later than that is not answered in time, and may have happened.
+            if boot_time() + TRY_LEAST >= until {
+                return Err(failed(Fault::Awaited));
             }
         }
     }
@@ -308,9 +309,10 @@ impl Servers {
         for (link, numbers) in batches.into_values() {
             // Each call waits by itself.
             let connection = link.connection(until).await;
-            if !connection.is_ok_and(|connection| self.gate.lets(&connection)) {
+            let connection = connection.ok().filter(|it| self.gate.lets(it));
+            let Some(connection) = connection else {
                 continue;
-            }
+            };
             let commands: Vec<_> = numbers.iter().map(|at| calls[*at].command(false)).collect();
             sending.spawn(async move {
                 let mut replies = Vec::with_capacity(numbers.len());
@@ -319,7 +321,7 @@ impl Servers {
                     for command in commands {
                         together.add_command(command.clone());
                     }
-                    match link.send_all(&together, until).await {
+                    match link.ask_all(&connection, &together, until).await {
                         Ok(some) => replies.extend(some),
                         // The rest is not sent, and so is as lost as these.
                         Err(fault) => replies.extend(commands.iter().map(|_| Err(fault.clone()))),
@@ -368,7 +370,8 @@ async fn send_asking(
     let mut together = redis::Pipeline::with_capacity(2);
     together.cmd("ASKING");
     together.add_command(command.clone());
-    let (mut replies, connection) = link.ask_all(&together, until).await?;
+    let connection = link.connection(until).await?;
+    let mut replies = link.ask_all(&connection, &together, until).await?;
     Ok((replies.pop().unwrap_or(Err(Fault::Lost))?, connection))
 }
 

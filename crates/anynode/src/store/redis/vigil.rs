@@ -10,7 +10,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -26,6 +26,8 @@ use super::{
     NAME,
     assert::{self, Asserter},
     fault::Fault,
+    link::jittered,
+    options::Purpose,
     revoke::Ended,
     servers::Servers,
 };
@@ -46,8 +48,6 @@ pub(super) struct Vigil {
     /// Whether a revocation was acknowledged since the primaries were last asked what they are.
     unfenced: AtomicBool,
     woken: Arc<Notify>,
-    /// How often this node has mustered.
-    rounds: AtomicU32,
 }
 
 /// How often the primaries are asked what they are.
@@ -63,6 +63,7 @@ impl Vigil {
     pub(super) async fn begin(
         servers: Arc<Servers>,
         wanted: Option<Durability>,
+        purpose: Purpose,
     ) -> Result<Arc<Self>, Fault> {
         let fences = Fences::ask(&servers, servers.until()).await?;
         let has_replicas = match wanted {
@@ -84,11 +85,12 @@ impl Vigil {
             fences: Mutex::new(fences),
             unfenced: AtomicBool::new(false),
             woken: Arc::default(),
-            rounds: AtomicU32::new(0),
         });
         look::start(&vigil);
         if class == Durability::Reasserted {
-            muster::start(&vigil).await;
+            if !vigil.servers.topology.is_cluster() && purpose == Purpose::Serves {
+                muster::start(&vigil).await;
+            }
             listen::start(&vigil).await;
         }
         Ok(vigil)
@@ -174,11 +176,13 @@ impl Vigil {
             match self.assert(&assertion, until).await {
                 Ok(Asserted::ByAll(settled, term)) => {
                     let durability = self.remember(settled.clone());
-                    // Where everything else was written meanwhile, this was not.
-                    if !self.servers.gate.has_left(&term) {
+                    // Everything else was written on another one meanwhile.
+                    if !self.servers.gate.muster().has_left(&term) {
                         return Ok(durability);
                     }
                     assertion = settled;
+                    self.asserter.leave_all();
+                    tokio::time::sleep(jittered(1)).await;
                 }
                 Ok(Asserted::ByTooFew(settled, counts)) => {
                     return Err(self.owe(settled, ended.at, Some(counts)));

@@ -112,7 +112,10 @@ impl Vigil {
         let loss = Fence::judge_all(&before, &now.known, asked);
         if loss == Loss::PerhapsLost {
             // Also where one does not tell yet: it may be another one that lost something.
-            let is_written = self.write_all_again().await;
+            let is_written = match self.servers.gate.is_closed() {
+                true => self.has_mustered(&now),
+                false => self.write_all_again().await,
+            };
             if now.is_unmarked || !is_written {
                 // Judged once more, by the same fences, at the next look.
                 self.unfenced
@@ -122,6 +125,13 @@ impl Vigil {
             raise(self.class);
         }
         self.fences().replace(now);
+    }
+
+    /// Whether everything that is remembered was written on the primary that says this.
+    fn has_mustered(&self, now: &Fences) -> bool {
+        let muster = self.servers.gate.muster();
+        let mut terms = now.known.iter().map(Fence::term);
+        terms.all(|term| muster.stand() == Some(&term))
     }
 
     /// Writes everything that is remembered, and says whether it could be. A primary that cannot

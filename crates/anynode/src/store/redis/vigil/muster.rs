@@ -1,41 +1,43 @@
-//! Mustering on the primaries: telling where this node stands, and when all do.
+//! Mustering on the primary: telling where this node stands, and seeing when all do.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use anynode_core::{
     Deposed,
-    near::{Followed, Member, MemberId, Mustered, Roster},
+    near::{Followed, Member, MemberId, Mustered},
     store::Term,
 };
 use redis::{Cmd, cmd};
-use tokio::task::JoinSet;
 
 use super::{EVERY, Vigil};
-use crate::store::redis::{
-    NAME,
-    connection::Connection,
-    fault::{Fault, Refusal},
-    fence::{self, Role},
-    inspect,
-    keys::{Keys, Tag},
-    link::Link,
-    reply::Items,
+use crate::{
+    clock::boot_time,
+    store::redis::{
+        NAME,
+        assert::missing::missing,
+        connection::Connection,
+        fault::{Fault, Refusal},
+        fence::{self, Role},
+        inspect,
+        keys::Keys,
+        link::Link,
+        reply::Items,
+    },
 };
 
-/// How often the list is looked at while a primary is not read.
+/// How often the list is looked at while the primary is not read, by few nodes; by many, so much
+/// later for each: each answer names all.
 const HURRY: Duration = Duration::from_millis(25);
+const HURRY_EACH: Duration = Duration::from_millis(2);
 
-/// How often in so many rounds the whole list is read, so as to know it if it is lost.
-const LISTED_EVERY: u32 = 8;
+/// How long after a round that failed the next one may begin.
+const PAUSE: Duration = Duration::from_millis(100);
 
-/// Who was not heard of for so long while others were has gone.
+/// Who was heard of for the last time so much earlier than somebody else has gone.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
 
-/// For how long the list is kept without being written.
-const KEPT: Duration = Duration::from_secs(10 * 60);
+/// For how long the list is kept without being written. Nodes remember it as well.
+const KEPT: Duration = Duration::from_secs(60);
 
 /// How long nodes are waited for where nothing says how long a deposed primary goes on: no bound
 /// is claimed there.
@@ -45,24 +47,25 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// there what it remembers.
 const COMING: Duration = Duration::from_secs(1);
 
-/// Puts a node where it stands, strikes off the list who is silent or named, and answers where
-/// the node stood before, followed by all others if these are asked for.
+/// Puts a node where it stands, if it is told where; strikes off the list who is named, and who
+/// stands there and went silent long before the last one that was heard of; and answers who is
+/// on the list, and where.
 ///
-/// Only those are silent who stand here: all are after a fail-over that took its time.
+/// Only those go who stand here: a fail-over takes its time, and then all are silent.
 const MUSTER: &str = "#!lua flags=allow-oom
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local before = redis.call('HGET', KEYS[2], ARGV[1]) or ''
-redis.call('ZADD', KEYS[1], now, ARGV[1])
-redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
 local function strike(node)
   redis.call('ZREM', KEYS[1], node)
   redis.call('HDEL', KEYS[2], node)
 end
-local silent = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. now - ARGV[3])
-for _, node in ipairs(silent) do
-  if redis.call('HGET', KEYS[2], node) == ARGV[2] then
-    strike(node)
+local newest = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
+if newest[2] then
+  local oldest = '(' .. string.format('%.0f', newest[2] - ARGV[3])
+  for _, node in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', oldest)) do
+    if redis.call('HGET', KEYS[2], node) == ARGV[2] then
+      strike(node)
+    end
   end
 end
 for at = 6, #ARGV do
@@ -70,90 +73,99 @@ for at = 6, #ARGV do
     strike(ARGV[at])
   end
 end
+if ARGV[5] == 'stands' then
+  redis.call('ZADD', KEYS[1], now, ARGV[1])
+  redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+end
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 redis.call('PEXPIRE', KEYS[2], ARGV[4])
-local told = { before }
-if ARGV[5] == 'all' then
-  for _, node in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
-    told[#told + 1] = node
-    told[#told + 1] = redis.call('HGET', KEYS[2], node) or ''
-  end
+local told = {}
+for _, node in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  told[#told + 1] = node
+  told[#told + 1] = redis.call('HGET', KEYS[2], node) or ''
 end
 return told";
 
-/// Whether the others are asked for.
+/// Whether a node is put on the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Others {
-    Listed,
-    Left,
+enum Attendance {
+    Stands,
+    /// It has just started, and may end as soon: nobody is to wait for a program that was called
+    /// by hand.
+    Looks,
 }
 
-/// Closes the gate before the primaries, musters once, and from then on for as long as there is a
+/// What came of a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    /// The primary is read.
+    Done,
+    /// So many are waited for.
+    Awaits(usize),
+}
+
+/// Closes the gate before the primary, musters once, and from then on for as long as there is a
 /// vigil.
 pub(super) async fn start(vigil: &Arc<Vigil>) {
-    let servers = &vigil.servers;
-    let patience = match inspect::deposed(servers, servers.until()).await {
+    let servers = vigil.servers.clone();
+    let patience = match inspect::deposed(&servers, servers.until()).await {
         Deposed::Within(bound) => bound + COMING,
         Deposed::Never | Deposed::Unbounded => PATIENCE,
     };
-    servers.gate.close(patience);
-    muster(vigil).await;
-    let (weak, servers) = (Arc::downgrade(vigil), vigil.servers.clone());
+    servers.gate.close();
+    // What comes of it shows when a call is let through.
+    let _ = vigil.muster(Attendance::Looks, patience).await;
+    let (weak, started) = (Arc::downgrade(vigil), boot_time());
     tokio::spawn(async move {
-        let mut hurries = false;
+        let mut last = Ok(Progress::Done);
         loop {
-            match hurries {
-                true => tokio::time::sleep(HURRY).await,
-                false => servers.gate.knocked(EVERY).await,
+            let pause = match &last {
+                Ok(Progress::Done) => HURRY,
+                Ok(Progress::Awaits(nodes)) => {
+                    let nodes = u32::try_from(*nodes).unwrap_or(u32::MAX);
+                    HURRY.max(HURRY_EACH.saturating_mul(nodes))
+                }
+                Err(_) => PAUSE,
+            };
+            tokio::time::sleep(pause).await;
+            if !matches!(last, Ok(Progress::Awaits(_))) {
+                servers.gate.knocked(EVERY).await;
             }
             let Some(vigil) = weak.upgrade() else {
                 return;
             };
-            hurries = muster(&vigil).await == Progress::Awaits;
+            let attendance = match boot_time() < started + EVERY {
+                true => Attendance::Looks,
+                false => Attendance::Stands,
+            };
+            last = vigil.muster(attendance, patience).await;
         }
     });
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Progress {
-    /// Whatever can be read is.
-    Done,
-    /// Others are waited for.
-    Awaits,
-}
-
-/// Musters on every primary at the same time: one that is away keeps no other from being read.
-async fn muster(vigil: &Arc<Vigil>) -> Progress {
-    let until = vigil.servers.until();
-    let Ok(primaries) = vigil.servers.topology.primaries(until).await else {
-        return Progress::Done;
-    };
-    let mut all = JoinSet::new();
-    for primary in primaries {
-        let vigil = vigil.clone();
-        all.spawn(async move { vigil.muster_at(&primary, until).await });
-    }
-    let mut progress = Progress::Done;
-    while let Some(ended) = all.join_next().await {
-        if ended.is_ok_and(|ended| ended.is_ok_and(|one| one == Progress::Awaits)) {
-            progress = Progress::Awaits;
-        }
-    }
-    progress
 }
 
 // === impl Vigil ===
 
 impl Vigil {
-    async fn muster_at(&self, primary: &Arc<Link>, until: Duration) -> Result<Progress, Fault> {
-        let connection = primary.connection(until).await?;
-        let mustered = self.muster_over(primary, &connection, until).await;
-        match &mustered {
-            Err(Fault::Refused(refusal)) if !connection.is_let() => {
+    /// One round. There is one primary.
+    async fn muster(&self, attendance: Attendance, patience: Duration) -> Result<Progress, Fault> {
+        let servers = &self.servers;
+        let until = servers.until();
+        let primaries = servers.topology.primaries(until).await?;
+        let primary = primaries.first().ok_or(Fault::Lost)?;
+        let connected = primary.connection(until).await;
+        let mustered = match &connected {
+            Ok(connection) => {
+                let mustered = self.muster_over(primary, connection, attendance, patience);
+                mustered.await
+            }
+            Err(fault) => Err(fault.clone()),
+        };
+        match (&mustered, connected) {
+            (Err(Fault::Refused(refusal)), Ok(connection)) if !connection.is_let() => {
                 connection.refuse(Some(refusal.clone()));
             }
-            Err(Fault::Lost) => self.servers.topology.distrust(Some(primary)),
-            _ => {}
+            (Err(Fault::Refused(_)) | Ok(_), _) => {}
+            (Err(_), _) => servers.topology.distrust(Some(primary)),
         }
         mustered
     }
@@ -162,123 +174,99 @@ impl Vigil {
         &self,
         primary: &Arc<Link>,
         connection: &Connection,
-        until: Duration,
+        attendance: Attendance,
+        patience: Duration,
     ) -> Result<Progress, Fault> {
         let (servers, gate) = (&self.servers, &self.servers.gate);
-        let said = fence::read(connection.send(&fence::command(), until).await?)?;
+        let asked = fence::command();
+        let said = fence::read(connection.send(&asked, servers.until()).await?)?;
         if said.role != Role::Primary {
             connection.set_let(false);
             servers.topology.distrust(Some(primary));
             return Err(Fault::Refused(Refusal::ReadOnly));
         }
-        let Some(tag) = servers.topology.tag_at(primary) else {
-            // It has no slots.
-            return Ok(Progress::Done);
-        };
         let term = said.fence.term();
-        if gate.follow(tag, &term) == Followed::Another {
+        if gate.muster().follow(&term) == Followed::Another {
             connection.set_let(false);
         }
-        if !gate.stands_at(tag, &term) {
-            self.write_again_on(primary, &term).await?;
-            gate.wrote(tag, &term);
+        let stands = gate.muster().stand() == Some(&term);
+        if !stands {
+            self.write_again_on(connection, &term).await?;
+            gate.muster().wrote(&term);
         }
-        let (mut missing, mut progress) = (Vec::new(), Progress::Done);
-        let others = self.asks_for_others(tag);
-        let roster = self.stand(connection, tag, &term, others, &[], until);
-        if let Some(roster) = roster.await? {
-            match gate.told(tag, &term, roster) {
-                Mustered::Awaits(_) => progress = Progress::Awaits,
-                Mustered::Whole => {}
-                Mustered::Without(away) => missing = away,
+        let listed = self.list(connection, &term, attendance, &[]).await?;
+        let told = gate.muster().told(&term, listed, patience, boot_time());
+        gate.judge(connection, gate.muster().may_read(&term));
+        match told {
+            Mustered::Awaits(nodes) => Ok(Progress::Awaits(nodes)),
+            Mustered::Whole => Ok(Progress::Done),
+            Mustered::Without(nodes) => {
+                metrics::counter!("anynode_takeovers_incomplete_total", "store" => NAME)
+                    .increment(1);
+                tracing::warn!(
+                    store = NAME,
+                    nodes = nodes.len(),
+                    "another primary took over, and nodes that used the former one did not come \
+                     in time: what only they know to be revoked and it lost is accepted"
+                );
+                self.list(connection, &term, attendance, &nodes).await?;
+                Ok(Progress::Done)
             }
         }
-        gate.judge(connection, tag, &term);
-        if !missing.is_empty() {
-            tracing::warn!(
-                store = NAME,
-                nodes = missing.len(),
-                "another primary took over, and nodes that used the former one did not come in \
-                 time: what only they know to be revoked and it lost is accepted"
-            );
-            metrics::counter!("anynode_takeovers_incomplete_total", "store" => NAME).increment(1);
-            let struck = self.stand(connection, tag, &term, Others::Left, &missing, until);
-            struck.await?;
-        }
-        Ok(progress)
     }
 
-    /// Writes all that is remembered and belongs on this primary.
+    /// Writes what is remembered on this primary, as far as it is not there.
     ///
     /// # Errors
     /// When it could not be, or another one took it.
-    async fn write_again_on(&self, primary: &Link, term: &Term) -> Result<(), Fault> {
-        let all = self.memory().to_assert();
-        let mut groups = self.by_primary(all).await;
-        let group = groups.remove(&Some(primary.address().clone()));
-        let taken = self.write_again(&group.unwrap_or_default()).await?;
-        match taken.iter().all(|taken| taken == term) {
-            true => Ok(()),
-            false => Err(Fault::Awaited),
+    async fn write_again_on(&self, connection: &Connection, term: &Term) -> Result<(), Fault> {
+        let (servers, all) = (&self.servers, self.memory().to_assert());
+        let missing = missing(&servers.keys, connection, all, || servers.until());
+        let taken = self.write_again(&missing.await?).await?;
+        if taken.iter().all(|taken| taken == term) {
+            return Ok(());
         }
+        // Its address led elsewhere when the connections for revocations were made.
+        self.asserter.leave_all();
+        Err(Fault::Awaited)
     }
 
-    /// Whether this round asks for the whole list.
-    fn asks_for_others(&self, tag: Tag) -> Others {
-        let round = self.rounds.fetch_add(1, Ordering::Relaxed);
-        match self.servers.gate.is_open(tag) && !round.is_multiple_of(LISTED_EVERY) {
-            true => Others::Left,
-            false => Others::Listed,
-        }
-    }
-
-    /// Tells that this node stands at this term, strikes nodes off the list, and answers it if it
-    /// is asked for.
-    async fn stand(
+    /// Takes part, strikes nodes off the list, and answers who is on it.
+    async fn list(
         &self,
         connection: &Connection,
-        tag: Tag,
         term: &Term,
-        others: Others,
+        attendance: Attendance,
         struck: &[MemberId],
-        until: Duration,
-    ) -> Result<Option<Roster>, Fault> {
-        let servers = &self.servers;
-        let command = command(&servers.keys, tag, &servers.gate.me(), term, others, struck);
-        let mut items = Items::of(connection.send(&command, until).await?)?;
-        let before = items.text()?;
-        if others == Others::Left {
-            return Ok(None);
-        }
+    ) -> Result<Vec<Member>, Fault> {
+        let (keys, gate) = (&self.servers.keys, &self.servers.gate);
+        let command = command(keys, gate.me(), term, attendance, struck);
+        let mut items = Items::of(connection.send(&command, self.servers.until()).await?)?;
         let mut listed = Vec::new();
         while items.len() > 1 {
             let (id, term) = (MemberId::new(items.text()?), Term::new(items.text()?));
             listed.push(Member { id, term });
         }
-        Ok(Some(match before.is_empty() {
-            true => Roster::Lost(listed),
-            false => Roster::Kept(listed),
-        }))
+        Ok(listed)
     }
 }
 
 fn command(
     keys: &Keys,
-    tag: Tag,
     me: &MemberId,
     term: &Term,
-    others: Others,
+    attendance: Attendance,
     struck: &[MemberId],
 ) -> Cmd {
     let mut command = cmd("EVAL");
     command.arg(MUSTER).arg(2);
-    command.arg(keys.mustered(tag)).arg(keys.stands(tag));
+    command.arg(keys.mustered()).arg(keys.stands());
     command.arg(me.as_str()).arg(term.as_str());
     command.arg(SILENCE_MAX.as_millis().to_string());
     command.arg(KEPT.as_millis().to_string());
-    command.arg(match others {
-        Others::Listed => "all",
-        Others::Left => "none",
+    command.arg(match attendance {
+        Attendance::Stands => "stands",
+        Attendance::Looks => "looks",
     });
     for member in struck {
         command.arg(member.as_str());
