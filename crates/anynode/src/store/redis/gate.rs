@@ -11,7 +11,10 @@ use std::{
     time::Duration,
 };
 
-use anynode_core::near::{MemberId, Muster};
+use anynode_core::{
+    near::{MemberId, Muster},
+    store::Term,
+};
 use tokio::{sync::Notify, time::timeout};
 
 use super::connection::Connection;
@@ -72,8 +75,9 @@ impl Gate {
         connection.is_let() || !self.is_closed()
     }
 
-    /// Lets calls through over a connection, or no longer.
-    pub(super) fn judge(&self, connection: &Connection, may_read: bool) {
+    /// Lets calls through over a connection to the primary of this term, or no longer.
+    pub(super) fn judge(&self, connection: &Connection, term: &Term) {
+        let may_read = self.muster().may_read(term);
         connection.set_let(may_read);
         if may_read {
             self.opened.notify_waiters();

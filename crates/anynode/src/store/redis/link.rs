@@ -12,7 +12,7 @@ use redis::{
 };
 use tokio::{sync::Mutex, time::timeout};
 
-use super::{connection::Connection, fault::Fault, options::Target};
+use super::{connection::Connection, fault::Fault, gate::Gate, options::Target};
 use crate::{
     clock::boot_time,
     random,
@@ -34,6 +34,8 @@ pub(super) struct Link {
 pub(super) struct Setup {
     security: Security,
     info: RedisConnectionInfo,
+    /// What calls have to pass before they are sent over one.
+    pub(super) gate: Arc<Gate>,
 }
 
 #[derive(Default)]
@@ -70,6 +72,7 @@ impl Setup {
         Self {
             security: target.security.clone(),
             info,
+            gate: Arc::new(Gate::open()),
         }
     }
 
@@ -78,6 +81,7 @@ impl Setup {
         Self {
             security: self.security.clone(),
             info: Self::bare(),
+            gate: self.gate.clone(),
         }
     }
 

@@ -11,6 +11,7 @@ use tokio::{sync::Mutex, time::timeout};
 
 use super::{
     fault::{Fault, Refusal},
+    fence::{self, Role},
     first::first,
     link::{CONNECT_MAX, Link, Setup},
     reply,
@@ -135,11 +136,14 @@ impl Sentinel {
         }
         let link = Arc::new(Link::new(address, self.setup.clone()));
         // A sentinel may be behind, or its word may be old before it is heard.
-        let role = link.send(&redis::cmd("ROLE"), until).await?;
-        match reply::Items::of(role)?.text()?.as_str() {
-            "master" => Ok(link),
-            _ => Err(Fault::Refused(Refusal::ReadOnly)),
+        let connection = link.connection(until).await?;
+        let said = link.ask(&connection, &fence::command(), until).await?;
+        let said = fence::read(said)?;
+        if said.role != Role::Primary {
+            return Err(Fault::Refused(Refusal::ReadOnly));
         }
+        self.setup.gate.judge(&connection, &said.fence.term());
+        Ok(link)
     }
 
     /// What a sentinel answers to a question about the name. Sentinels mostly want no password,

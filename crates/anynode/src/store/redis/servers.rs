@@ -34,7 +34,7 @@ pub(super) struct Servers {
     /// Whether the user may not ask when servers write to disk; each try is logged there.
     pub(super) is_disk_secret: AtomicBool,
     pub(super) followed: Followed,
-    pub(super) gate: Gate,
+    pub(super) gate: Arc<Gate>,
     deadline: Duration,
 }
 
@@ -75,11 +75,11 @@ impl Servers {
         let setup = Arc::new(Setup::new(target));
         Self {
             topology: Topology::new(target, setup.clone()),
-            setup,
             keys: Keys::new(&target.prefix),
             is_disk_secret: AtomicBool::new(false),
             followed: Followed::default(),
-            gate: Gate::open(),
+            gate: setup.gate.clone(),
+            setup,
             deadline,
         }
     }

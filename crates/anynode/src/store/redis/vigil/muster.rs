@@ -149,10 +149,9 @@ impl Vigil {
     /// One round. There is one primary.
     async fn muster(&self, attendance: Attendance, patience: Duration) -> Result<Progress, Fault> {
         let servers = &self.servers;
-        let until = servers.until();
-        let primaries = servers.topology.primaries(until).await?;
+        let primaries = servers.topology.primaries(servers.until()).await?;
         let primary = primaries.first().ok_or(Fault::Lost)?;
-        let connected = primary.connection(until).await;
+        let connected = primary.connection(servers.until()).await;
         let mustered = match &connected {
             Ok(connection) => {
                 let mustered = self.muster_over(primary, connection, attendance, patience);
@@ -164,8 +163,11 @@ impl Vigil {
             (Err(Fault::Refused(refusal)), Ok(connection)) if !connection.is_let() => {
                 connection.refuse(Some(refusal.clone()));
             }
-            (Err(Fault::Refused(_)) | Ok(_), _) => {}
-            (Err(_), _) => servers.topology.distrust(Some(primary)),
+            (Err(Fault::Lost | Fault::Unreached(_)), _) => {
+                servers.topology.distrust(Some(primary));
+            }
+            // One that is slow is not one that is gone.
+            _ => {}
         }
         mustered
     }
@@ -173,13 +175,14 @@ impl Vigil {
     async fn muster_over(
         &self,
         primary: &Arc<Link>,
-        connection: &Connection,
+        connection: &Arc<Connection>,
         attendance: Attendance,
         patience: Duration,
     ) -> Result<Progress, Fault> {
         let (servers, gate) = (&self.servers, &self.servers.gate);
         let asked = fence::command();
-        let said = fence::read(connection.send(&asked, servers.until()).await?)?;
+        let said = primary.ask(connection, &asked, servers.until());
+        let said = fence::read(said.await?)?;
         if said.role != Role::Primary {
             connection.set_let(false);
             servers.topology.distrust(Some(primary));
@@ -194,9 +197,11 @@ impl Vigil {
             self.write_again_on(connection, &term).await?;
             gate.muster().wrote(&term);
         }
-        let listed = self.list(connection, &term, attendance, &[]).await?;
+        let listed = self
+            .list(primary, connection, &term, attendance, &[])
+            .await?;
         let told = gate.muster().told(&term, listed, patience, boot_time());
-        gate.judge(connection, gate.muster().may_read(&term));
+        gate.judge(connection, &term);
         match told {
             Mustered::Awaits(nodes) => Ok(Progress::Awaits(nodes)),
             Mustered::Whole => Ok(Progress::Done),
@@ -209,7 +214,8 @@ impl Vigil {
                     "another primary took over, and nodes that used the former one did not come \
                      in time: what only they know to be revoked and it lost is accepted"
                 );
-                self.list(connection, &term, attendance, &nodes).await?;
+                let struck = self.list(primary, connection, &term, attendance, &nodes);
+                struck.await?;
                 Ok(Progress::Done)
             }
         }
@@ -234,14 +240,16 @@ impl Vigil {
     /// Takes part, strikes nodes off the list, and answers who is on it.
     async fn list(
         &self,
-        connection: &Connection,
+        primary: &Link,
+        connection: &Arc<Connection>,
         term: &Term,
         attendance: Attendance,
         struck: &[MemberId],
     ) -> Result<Vec<Member>, Fault> {
         let (keys, gate) = (&self.servers.keys, &self.servers.gate);
         let command = command(keys, gate.me(), term, attendance, struck);
-        let mut items = Items::of(connection.send(&command, self.servers.until()).await?)?;
+        let reply = primary.ask(connection, &command, self.servers.until());
+        let mut items = Items::of(reply.await?)?;
         let mut listed = Vec::new();
         while items.len() > 1 {
             let (id, term) = (MemberId::new(items.text()?), Term::new(items.text()?));
