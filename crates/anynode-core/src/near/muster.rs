@@ -79,6 +79,8 @@ pub enum Mustered {
     Whole,
     /// These have not, and are waited for no longer: they may be struck off the list.
     Without(Vec<MemberId>),
+    /// The same, and it was told before: they are on the list still.
+    Overdue(Vec<MemberId>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,16 +170,20 @@ impl Muster {
         if self.stand() != Some(term) {
             return Mustered::Awaits(away.len());
         }
-        let since = *self.since.get_or_insert(now);
-        if self.stage != Stage::Open && !away.is_empty() && now < since + patience {
+        let is_over = *self.since.get_or_insert(now) + patience <= now;
+        let was_open = self.stage == Stage::Open;
+        if !was_open && !is_over && !away.is_empty() {
             return Mustered::Awaits(away.len());
         }
-        let was_open = self.stage == Stage::Open;
         self.stage = Stage::Open;
         self.others = here;
-        match was_open || away.is_empty() {
+        let away: Vec<_> = away.into_iter().collect();
+        match was_open {
+            _ if away.is_empty() => Mustered::Whole,
+            false => Mustered::Without(away),
+            true if is_over => Mustered::Overdue(away),
+            // It is about to come, or to be found out.
             true => Mustered::Whole,
-            false => Mustered::Without(away.into_iter().collect()),
         }
     }
 
@@ -320,7 +326,8 @@ mod tests {
         assert_eq!(told, Mustered::Without(vec![id("b")]));
         assert!(muster.may_read(&second));
         let told = muster.told(&second, listed(), PATIENCE, over);
-        assert_eq!(told, Mustered::Whole, "once it is read it stays so");
+        assert_eq!(told, Mustered::Overdue(vec![id("b")]));
+        assert!(muster.may_read(&second), "once it is read it stays so");
     }
 
     #[test]

@@ -29,8 +29,8 @@ struct Scene {
 // === impl Scene ===
 
 impl Scene {
-    async fn set(revoke: impl FnOnce(&Draft) -> Revoke) -> Self {
-        let pair = Pair::start(2, &Setup::default()).await;
+    async fn set(setup: &Setup, revoke: impl FnOnce(&Draft) -> Revoke) -> Self {
+        let pair = Pair::start(2, setup).await;
         let door = Switch::to(address(&pair.primary)).await;
         let (late, early) = (pair.node("").await, pair.node_behind(&door).await);
         let (alive, revoked) = (draft(), draft_of(&user("ada")));
@@ -64,17 +64,22 @@ impl Scene {
         self.pair.front().turn(Way::To(new));
     }
 
-    /// Waits until the node that came early reads what is alive.
+    /// Waits until the node that came early reads what is alive. Both have something to do.
     async fn is_read(&self) {
         eventually("the new primary is read", || async {
-            matches!(self.early.load(&self.alive).await, Ok(Some(_)))
+            let (_, read) = tokio::join!(self.late.load(&self.alive), self.early.load(&self.alive));
+            matches!(read, Ok(Some(_)))
         })
         .await;
     }
 }
 
 async fn check_nobody_is_early(revoke: impl FnOnce(&Draft) -> Revoke) {
-    let scene = Scene::set(revoke).await;
+    // Others are waited for 13 s, longer than a machine stands still.
+    let setup = Setup::default()
+        .with("min-replicas-to-write", "1")
+        .with("min-replicas-max-lag", "10");
+    let scene = Scene::set(&setup, revoke).await;
     let new = draft();
     let (read, written) = tokio::join!(scene.early.load(&scene.alive), scene.early.create(&new));
     let refused = read.expect_err("it is not known yet who was revoked");
@@ -102,7 +107,7 @@ async fn the_same_holds_where_all_sessions_of_a_user_were_ended() {
 /// A node that is gone for good makes the others wait once, and whoever starts later not at all.
 #[tokio::test]
 async fn a_node_that_is_gone_is_not_waited_for_without_end() {
-    let scene = Scene::set(|it| logout(it.handle)).await;
+    let scene = Scene::set(&Setup::default(), |it| logout(it.handle)).await;
     scene.pair.front().turn(Way::Cut);
     scene.is_read().await;
     let later = scene.pair.replicas[1].server.url();

@@ -29,6 +29,8 @@ pub(super) struct Connection {
     heard: AtomicU64,
     /// Whether calls may be sent over it; see `gate`.
     is_let: AtomicBool,
+    /// Whether somebody has asked who is at its other end, to let calls through.
+    is_asked: AtomicBool,
     /// Why they may not, where the server itself refused.
     refusal: Mutex<Option<Refusal>>,
     /// Who is at its other end, once that was asked.
@@ -49,6 +51,7 @@ impl Connection {
             made_at: boot_time(),
             heard: AtomicU64::default(),
             is_let: AtomicBool::default(),
+            is_asked: AtomicBool::default(),
             refusal: Mutex::default(),
             process: OnceCell::new(),
         };
@@ -74,6 +77,11 @@ impl Connection {
     pub(super) fn set_let(&self, is_let: bool) {
         self.refuse(None);
         self.is_let.store(is_let, Ordering::SeqCst);
+    }
+
+    /// Whether the caller is the first to find out whether calls may be sent over it.
+    pub(super) fn begins_to_ask(&self) -> bool {
+        !self.is_asked.swap(true, Ordering::SeqCst)
     }
 
     /// Notes that the server takes no muster.

@@ -5,7 +5,7 @@
 
 use std::{
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -17,7 +17,11 @@ use anynode_core::{
 };
 use tokio::{sync::Notify, time::timeout};
 
-use super::connection::Connection;
+use super::{
+    connection::Connection,
+    fence::{self, Role},
+    link::Link,
+};
 use crate::{clock::boot_time, random};
 
 /// Whether calls may go to the primary.
@@ -84,8 +88,17 @@ impl Gate {
         }
     }
 
-    /// Has the muster hurry, and waits until somebody is let through, for a moment.
-    pub(super) async fn knock(&self, until: Duration) {
+    /// Waits until somebody is let through, for a moment: a new connection is, if what it leads to
+    /// is read already, and else the muster is to hurry.
+    pub(super) async fn wait(&self, link: &Link, connection: &Arc<Connection>, until: Duration) {
+        if connection.begins_to_ask() {
+            let asked = link.ask(connection, &fence::command(), until).await;
+            if let Ok(said) = asked.and_then(fence::read)
+                && said.role == Role::Primary
+            {
+                return self.judge(connection, &said.fence.term());
+            }
+        }
         let opened = self.opened.notified();
         self.knocked.notify_one();
         let left = until.saturating_sub(boot_time()).min(LOOK_EVERY);

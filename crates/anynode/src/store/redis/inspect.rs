@@ -65,19 +65,17 @@ pub(super) async fn inspect(servers: &Servers) -> Result<Facts> {
     })
 }
 
-/// How long a primary that was deposed may still answer; unbounded too where nobody tells.
-pub(super) async fn deposed(servers: &Servers, until: Duration) -> Deposed {
-    let asked = async {
-        Ok::<_, Fault>(Seen {
-            primaries: about_all(servers, until, Detail::Settings).await?,
-            watched: watched(servers, until).await?,
-            strangers: Strangers::Refused,
-        })
+/// How long a primary that was deposed may still answer.
+///
+/// # Errors
+/// When nobody tells.
+pub(super) async fn deposed(servers: &Servers, until: Duration) -> Result<Deposed, Fault> {
+    let seen = Seen {
+        primaries: about_all(servers, until, Detail::Settings).await?,
+        watched: watched(servers, until).await?,
+        strangers: Strangers::Refused,
     };
-    let seen = asked.await;
-    seen.map_or(Deposed::Unbounded, |seen| {
-        deposed::bound(&servers.topology, &seen)
-    })
+    Ok(deposed::bound(&servers.topology, &seen))
 }
 
 /// Adds what a revocation is worth on these servers at this time.

@@ -229,6 +229,13 @@ impl Link {
         until: Duration,
     ) -> Result<Vec<Result<Value, Fault>>, Fault> {
         let replies = connection.send_all(commands, until).await;
+        let is_of_role = |reply: &Result<_, Fault>| reply.as_ref().is_err_and(Fault::is_of_role);
+        if replies
+            .as_ref()
+            .is_ok_and(|replies| replies.iter().any(is_of_role))
+        {
+            connection.set_let(false);
+        }
         self.keep_or_drop(connection, replies.as_ref().err());
         replies
     }

@@ -119,8 +119,8 @@ impl RedisStore {
     /// node refuses the session from then on and has the revocation written again until they do.
     /// Under `r2` nodes remember the revocations of the last ten minutes and write them again
     /// when another primary took over without them. Outside of clusters none reads that one before
-    /// all have, or before it has waited for the others as long as a deposed primary may go on and
-    /// a second more (5 s where nothing bounds that): calls wait for it, and are `Unavailable` when
+    /// all have, or before it has, once it had written itself, waited for the others as long as a
+    /// deposed primary may go on and a second more (5 s where nothing bounds that): calls wait for it, and are `Unavailable` when
     /// their time is up. Whenever acknowledged writes may have been
     /// lost, an error is logged and `anynode_possible_lost_writes_total` counts it.
     ///

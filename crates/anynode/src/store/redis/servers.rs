@@ -209,7 +209,7 @@ impl Servers {
             if call.goes_first() || self.gate.lets(&connection) {
                 return Ok((link, connection));
             }
-            self.gate.knock(until).await;
+            self.gate.wait(&link, &connection, until).await;
             if let Some(refusal) = connection.refusal() {
                 return Err(failed(Fault::Refused(refusal)));
             }

@@ -194,6 +194,10 @@ impl Vigil {
     async fn write_owed(&self, group: &[Assertion]) {
         for assertion in group.iter().take(OWED_AT_ONCE) {
             match self.assert(assertion, self.servers.until()).await {
+                Ok(Asserted::ByAll(_, term)) if self.servers.gate.muster().has_left(&term) => {
+                    self.asserter.leave_all();
+                    return;
+                }
                 Ok(Asserted::ByAll(settled, _)) => self.memory().settle(&settled, boot_time()),
                 Ok(Asserted::ByTooFew(..)) | Err(_) => return,
             }

@@ -22,6 +22,7 @@ use crate::{
         keys::Keys,
         link::Link,
         reply::Items,
+        servers::Servers,
     },
 };
 
@@ -42,6 +43,9 @@ const KEPT: Duration = Duration::from_secs(60);
 /// How long nodes are waited for where nothing says how long a deposed primary goes on: no bound
 /// is claimed there.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The same until somebody tells: what follows from the lag that Redis allows by default.
+const PATIENCE_UNTOLD: Duration = Duration::from_secs(13);
 
 /// How long a node may take, beyond that bound, to find the primary that took over and to write
 /// there what it remembers.
@@ -108,13 +112,12 @@ enum Progress {
 /// vigil.
 pub(super) async fn start(vigil: &Arc<Vigil>) {
     let servers = vigil.servers.clone();
-    let patience = match inspect::deposed(&servers, servers.until()).await {
-        Deposed::Within(bound) => bound + COMING,
-        Deposed::Never | Deposed::Unbounded => PATIENCE,
-    };
     servers.gate.close();
+    let mut patience = patience_with(&servers).await;
     // What comes of it shows when a call is let through.
-    let _ = vigil.muster(Attendance::Looks, patience).await;
+    let _ = vigil
+        .muster(Attendance::Looks, patience.unwrap_or(PATIENCE_UNTOLD))
+        .await;
     let (weak, started) = (Arc::downgrade(vigil), boot_time());
     tokio::spawn(async move {
         let mut last = Ok(Progress::Done);
@@ -138,9 +141,22 @@ pub(super) async fn start(vigil: &Arc<Vigil>) {
                 true => Attendance::Looks,
                 false => Attendance::Stands,
             };
+            if patience.is_none() {
+                patience = patience_with(&servers).await;
+            }
+            let patience = patience.unwrap_or(PATIENCE_UNTOLD);
             last = vigil.muster(attendance, patience).await;
         }
     });
+}
+
+/// How long others are waited for; nothing where no server tells.
+async fn patience_with(servers: &Servers) -> Option<Duration> {
+    let deposed = inspect::deposed(servers, servers.until()).await.ok()?;
+    Some(match deposed {
+        Deposed::Within(bound) => bound + COMING,
+        Deposed::Never | Deposed::Unbounded => PATIENCE,
+    })
 }
 
 // === impl Vigil ===
@@ -191,6 +207,8 @@ impl Vigil {
         let term = said.fence.term();
         if gate.muster().follow(&term) == Followed::Another {
             connection.set_let(false);
+            // They may lead to the former one, which may never answer again.
+            self.asserter.leave_all();
         }
         let stands = gate.muster().stand() == Some(&term);
         if !stands {
@@ -205,6 +223,11 @@ impl Vigil {
         match told {
             Mustered::Awaits(nodes) => Ok(Progress::Awaits(nodes)),
             Mustered::Whole => Ok(Progress::Done),
+            Mustered::Overdue(nodes) => {
+                let struck = self.list(primary, connection, &term, attendance, &nodes);
+                struck.await?;
+                Ok(Progress::Done)
+            }
             Mustered::Without(nodes) => {
                 metrics::counter!("anynode_takeovers_incomplete_total", "store" => NAME)
                     .increment(1);
