@@ -26,8 +26,16 @@ pub(super) enum Standing {
 /// The steps, the first of which makes version 1 of an empty file.
 const STEPS: [&str; 1] = [include_str!("version_1.sql")];
 
-/// What stands in the file.
+/// What stands in the file at one time, while others may be making it.
 pub(super) fn standing(db: &Connection) -> Result<Standing, Fault> {
+    // Each question by itself would see the file at another time.
+    let reading = db.unchecked_transaction()?;
+    let standing = standing_within(db)?;
+    reading.commit()?;
+    Ok(standing)
+}
+
+fn standing_within(db: &Connection) -> Result<Standing, Fault> {
     let number = |sql: &str| db.query_row(sql, [], |row| row.get::<_, i64>(0));
     let application = number("PRAGMA application_id")?;
     let version = number("PRAGMA user_version")?;
@@ -44,8 +52,8 @@ pub(super) fn standing(db: &Connection) -> Result<Standing, Fault> {
 /// Brings the file up to date. The caller holds the write lock, so that of several processes
 /// that open a new file at once one makes the tables and the others find them.
 pub(super) fn migrate(db: &Connection) -> Result<Standing, Fault> {
-    let Standing::Behind(version) = standing(db)? else {
-        return standing(db);
+    let Standing::Behind(version) = standing_within(db)? else {
+        return standing_within(db);
     };
     let done = usize::try_from(version).unwrap_or(STEPS.len());
     for step in STEPS.iter().skip(done) {
@@ -54,5 +62,5 @@ pub(super) fn migrate(db: &Connection) -> Result<Standing, Fault> {
     db.execute_batch(&format!(
         "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
     ))?;
-    standing(db)
+    standing_within(db)
 }
