@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::store::Term;
+use crate::store::{Deposed, Reign};
 
 /// What one node knows of the muster on one primary and on those that take over from it.
 ///
@@ -18,15 +18,15 @@ use crate::store::Term;
 /// primary before all nodes have mustered there, each after it wrote again what it remembers; or
 /// before `patience` is over, since a node may be gone.
 ///
-/// A node tells by its [`Term`] where it stands. Time is a [`Duration`] on the boot clock.
+/// A node tells by its [`Reign`] where it stands. Time is a [`Duration`] on the boot clock.
 ///
 /// ```
 /// # use anynode_core::near::{Member, MemberId, Muster, Mustered};
-/// # use anynode_core::store::Term;
+/// # use anynode_core::store::Reign;
 /// # use std::time::Duration;
 /// let (now, patience) = (Duration::from_secs(9), Duration::from_secs(5));
-/// let (old, new) = (Term::new("old"), Term::new("new"));
-/// let member = |id: &str, term: &Term| Member { id: MemberId::new(id), term: term.clone() };
+/// let (old, new) = (Reign::new("old"), Reign::new("new"));
+/// let member = |id: &str, reign: &Reign| Member { id: MemberId::new(id), reign: reign.clone() };
 /// let mut muster = Muster::of(MemberId::new("me"));
 /// muster.follow(&new);
 /// muster.wrote(&new);
@@ -38,12 +38,12 @@ use crate::store::Term;
 /// ```
 pub struct Muster {
     me: MemberId,
-    at: Option<Term>,
+    at: Option<Reign>,
     stage: Stage,
     /// When it was first seen who is to be waited for.
     since: Option<Duration>,
     /// Terms that this node followed before, the last one at the end.
-    left: VecDeque<Term>,
+    left: VecDeque<Reign>,
     /// Who else was there when this node last saw all.
     others: BTreeSet<MemberId>,
 }
@@ -58,7 +58,7 @@ pub struct Member {
     /// Who.
     pub id: MemberId,
     /// Where.
-    pub term: Term,
+    pub reign: Reign,
 }
 
 /// What following a primary means.
@@ -92,13 +92,26 @@ enum Stage {
     Open,
 }
 
-/// How many former terms are remembered: a revocation waits for its replicas for no more than
+/// How many former reigns are remembered: a revocation waits for its replicas for no more than
 /// some seconds, and fail-overs take longer.
 const LEFT_MAX: usize = 16;
 
 // === impl Muster ===
 
 impl Muster {
+    /// How long others are waited for, where a deposed primary may go on for so long, if that is
+    /// known: for as long, and a second to find the one that took over and to write there. Where
+    /// nothing bounds it no bound is claimed, and it is 5 s. Until it is known it is 13 s: what
+    /// follows from the 10 s that a replica of Redis may be silent by default.
+    pub fn patience(deposed: Option<Deposed>) -> Duration {
+        const COMING: Duration = Duration::from_secs(1);
+        match deposed {
+            Some(Deposed::Within(bound)) => bound + COMING,
+            Some(Deposed::Never | Deposed::Unbounded) => Duration::from_secs(5),
+            None => Duration::from_secs(13),
+        }
+    }
+
     /// The muster as this node sees it, which follows no primary yet.
     pub fn of(me: MemberId) -> Self {
         Self {
@@ -111,17 +124,17 @@ impl Muster {
         }
     }
 
-    /// Follows the primary of this term.
+    /// Follows the primary of this reign.
     ///
-    /// From then on [`Muster::has_left`] says so of the former term. What is to be written again
+    /// From then on [`Muster::has_left`] says so of the former reign. What is to be written again
     /// is to be looked up after this, so that a revocation which was remembered later is asked
     /// for by whoever made it.
-    pub fn follow(&mut self, term: &Term) -> Followed {
-        if self.at.as_ref() == Some(term) {
+    pub fn follow(&mut self, reign: &Reign) -> Followed {
+        if self.at.as_ref() == Some(reign) {
             return Followed::Same;
         }
-        self.left.retain(|left| left != term);
-        self.left.extend(self.at.replace(term.clone()));
+        self.left.retain(|left| left != reign);
+        self.left.extend(self.at.replace(reign.clone()));
         if self.left.len() > LEFT_MAX {
             self.left.pop_front();
         }
@@ -130,21 +143,21 @@ impl Muster {
         Followed::Another
     }
 
-    /// The term to be told to the others: of the primary that is followed, once all that is
+    /// The reign to be told to the others: of the primary that is followed, once all that is
     /// remembered was written there.
-    pub fn stand(&self) -> Option<&Term> {
+    pub fn stand(&self) -> Option<&Reign> {
         let has_written = self.stage != Stage::Writes || crate::planted("musters_before_it_wrote");
         self.at.as_ref().filter(|_| has_written)
     }
 
-    /// Notes that all that this node remembers was written on the primary of this term.
-    pub fn wrote(&mut self, term: &Term) {
-        if self.at.as_ref() == Some(term) && self.stage == Stage::Writes {
+    /// Notes that all that this node remembers was written on the primary of this reign.
+    pub fn wrote(&mut self, reign: &Reign) {
+        if self.at.as_ref() == Some(reign) && self.stage == Stage::Writes {
             self.stage = Stage::Waits;
         }
     }
 
-    /// Takes in who is on the list of the primary of this term, after this node has written all
+    /// Takes in who is on the list of the primary of this reign, after this node has written all
     /// there. Others are waited for until `patience` is over, which begins with the first list: a
     /// primary that refuses to be written to refuses all.
     ///
@@ -152,14 +165,14 @@ impl Muster {
     /// have been lost with the former primary, or be older than that node.
     pub fn told(
         &mut self,
-        term: &Term,
+        reign: &Reign,
         listed: Vec<Member>,
         patience: Duration,
         now: Duration,
     ) -> Mustered {
         let (mut here, mut away) = (BTreeSet::new(), BTreeSet::new());
         for member in listed.into_iter().filter(|one| one.id != self.me) {
-            match member.term == *term {
+            match member.reign == *reign {
                 true => here.insert(member.id),
                 false => away.insert(member.id),
             };
@@ -167,7 +180,7 @@ impl Muster {
         if self.stage != Stage::Open {
             away.extend(self.others.difference(&here).cloned());
         }
-        if self.stand() != Some(term) {
+        if self.stand() != Some(reign) {
             return Mustered::Awaits(away.len());
         }
         let is_over = *self.since.get_or_insert(now) + patience <= now;
@@ -187,23 +200,18 @@ impl Muster {
         }
     }
 
-    /// Whether what the primary of this term answers may be believed.
-    pub fn may_read(&self, term: &Term) -> bool {
+    /// Whether what the primary of this reign answers may be believed.
+    pub fn may_read(&self, reign: &Reign) -> bool {
         if crate::planted("takeover_is_read_at_once") {
             return true;
         }
-        self.stage == Stage::Open && self.at.as_ref() == Some(term)
-    }
-
-    /// Whether all is read that is followed, so that nothing has to be hurried.
-    pub fn is_open(&self) -> bool {
-        self.stage == Stage::Open
+        self.stage == Stage::Open && self.at.as_ref() == Some(reign)
     }
 
     /// Whether another primary was followed since: what this one acknowledges is to be written
     /// on the other one too, because it may have been left out when everything was.
-    pub fn has_left(&self, term: &Term) -> bool {
-        self.left.contains(term) && !crate::planted("late_acknowledgement_counts")
+    pub fn has_left(&self, reign: &Reign) -> bool {
+        self.left.contains(reign) && !crate::planted("late_acknowledgement_counts")
     }
 }
 
@@ -243,8 +251,8 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(5);
     const NOW: Duration = Duration::from_secs(100);
 
-    fn term(name: &str) -> Term {
-        Term::new(name)
+    fn reign(name: &str) -> Reign {
+        Reign::new(name)
     }
 
     fn id(name: &str) -> MemberId {
@@ -254,7 +262,7 @@ mod tests {
     fn members(listed: &[(&str, &str)]) -> Vec<Member> {
         let member = |(name, at): &(&str, &str)| Member {
             id: id(name),
-            term: term(at),
+            reign: reign(at),
         };
         listed.iter().map(member).collect()
     }
@@ -262,7 +270,7 @@ mod tests {
     /// A node that reads the first primary with two others.
     fn reading() -> Muster {
         let mut muster = Muster::of(id("me"));
-        let first = term("first");
+        let first = reign("first");
         assert_eq!(muster.follow(&first), Followed::Another);
         muster.wrote(&first);
         let listed = members(&[("me", "first"), ("a", "first"), ("b", "first")]);
@@ -272,17 +280,33 @@ mod tests {
     }
 
     /// The same when another primary took over and this node has written there.
-    fn following() -> (Muster, Term) {
-        let (mut muster, second) = (reading(), term("second"));
+    fn following() -> (Muster, Reign) {
+        let (mut muster, second) = (reading(), reign("second"));
         assert_eq!(muster.follow(&second), Followed::Another);
         muster.wrote(&second);
         (muster, second)
     }
 
     #[test]
+    fn others_are_waited_for_while_they_may_be_led_on_and_may_come_over() {
+        let within = |millis| Some(Deposed::Within(Duration::from_millis(millis)));
+        let cases = [
+            (within(4_000), 5),
+            (within(12_000), 13),
+            (Some(Deposed::Never), 5),
+            (Some(Deposed::Unbounded), 5),
+            (None, 13),
+        ];
+        for (deposed, seconds) in cases {
+            let patience = Muster::patience(deposed);
+            assert_eq!(patience, Duration::from_secs(seconds), "{deposed:?}");
+        }
+    }
+
+    #[test]
     fn a_primary_that_took_over_is_read_when_all_have_written_there() {
         let (mut muster, second) = following();
-        assert!(!muster.may_read(&second) && !muster.may_read(&term("first")));
+        assert!(!muster.may_read(&second) && !muster.may_read(&reign("first")));
         let listed = members(&[("me", "second"), ("a", "second"), ("b", "first")]);
         assert_eq!(
             muster.told(&second, listed, PATIENCE, NOW),
@@ -291,13 +315,13 @@ mod tests {
         assert!(!muster.may_read(&second));
         let listed = members(&[("me", "second"), ("a", "second"), ("b", "second")]);
         assert_eq!(muster.told(&second, listed, PATIENCE, NOW), Mustered::Whole);
-        assert!(muster.may_read(&second) && !muster.may_read(&term("first")));
+        assert!(muster.may_read(&second) && !muster.may_read(&reign("first")));
     }
 
     #[test]
     fn a_node_tells_no_other_that_it_has_written_before_it_has() {
-        let (mut muster, second) = (reading(), term("second"));
-        assert_eq!(muster.stand(), Some(&term("first")));
+        let (mut muster, second) = (reading(), reign("second"));
+        assert_eq!(muster.stand(), Some(&reign("first")));
         muster.follow(&second);
         assert_eq!(muster.stand(), None);
         let listed = members(&[("me", "first"), ("a", "second"), ("b", "second")]);
@@ -306,7 +330,7 @@ mod tests {
             Mustered::Awaits(0)
         );
         assert!(!muster.may_read(&second));
-        muster.wrote(&term("first"));
+        muster.wrote(&reign("first"));
         assert_eq!(muster.stand(), None, "it wrote elsewhere");
         muster.wrote(&second);
         assert_eq!(muster.stand(), Some(&second));
@@ -349,10 +373,10 @@ mod tests {
 
     #[test]
     fn a_node_that_left_before_is_not_waited_for() {
-        let (mut muster, first) = (reading(), term("first"));
+        let (mut muster, first) = (reading(), reign("first"));
         let listed = members(&[("me", "first"), ("a", "first")]);
         assert_eq!(muster.told(&first, listed, PATIENCE, NOW), Mustered::Whole);
-        let second = term("second");
+        let second = reign("second");
         muster.follow(&second);
         muster.wrote(&second);
         let listed = members(&[("me", "second"), ("a", "second")]);
@@ -374,7 +398,7 @@ mod tests {
 
     #[test]
     fn a_node_that_starts_waits_for_those_that_have_not_written_yet() {
-        let (mut muster, second) = (Muster::of(id("new")), term("second"));
+        let (mut muster, second) = (Muster::of(id("new")), reign("second"));
         muster.follow(&second);
         muster.wrote(&second);
         let told = muster.told(&second, members(&[("a", "first")]), PATIENCE, NOW);
@@ -385,13 +409,13 @@ mod tests {
 
     #[test]
     fn who_goes_on_alone_reads_at_once() {
-        let (mut muster, first) = (Muster::of(id("me")), term("first"));
+        let (mut muster, first) = (Muster::of(id("me")), reign("first"));
         muster.follow(&first);
         muster.wrote(&first);
         let alone = members(&[("me", "first")]);
         assert_eq!(muster.told(&first, alone, PATIENCE, NOW), Mustered::Whole);
         assert_eq!(muster.follow(&first), Followed::Same);
-        assert!(muster.is_open());
+        assert!(muster.may_read(&first));
     }
 
     /// A revocation waits for replicas of the former primary while everything else is written on
@@ -399,12 +423,12 @@ mod tests {
     #[test]
     fn what_a_primary_acknowledges_that_was_left_is_to_be_written_again() {
         let (mut muster, second) = following();
-        assert!(muster.has_left(&term("first")) && !muster.has_left(&second));
-        assert!(!muster.has_left(&term("never followed")));
-        muster.follow(&term("first"));
-        assert!(muster.has_left(&second) && !muster.has_left(&term("first")));
+        assert!(muster.has_left(&reign("first")) && !muster.has_left(&second));
+        assert!(!muster.has_left(&reign("never followed")));
+        muster.follow(&reign("first"));
+        assert!(muster.has_left(&second) && !muster.has_left(&reign("first")));
         for number in 0..2 * LEFT_MAX {
-            muster.follow(&term(&number.to_string()));
+            muster.follow(&reign(&number.to_string()));
         }
         assert_eq!(muster.left.len(), LEFT_MAX);
     }

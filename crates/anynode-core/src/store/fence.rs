@@ -51,7 +51,7 @@ pub struct History(Arc<str>);
 /// The time in which one process writes one history as the primary: who takes over begins
 /// another, and so does whoever starts anew or was deposed and comes back.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Term(Arc<str>);
+pub struct Reign(Arc<str>);
 
 /// A history that another one goes on from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,9 +153,9 @@ impl Fence {
         now.into_iter().map(further).collect()
     }
 
-    /// The term in which the primary says this of itself.
-    pub fn term(&self) -> Term {
-        Term(format!("{}-{}", self.process.0, self.history.0).into())
+    /// The reign in which the primary says this of itself.
+    pub fn reign(&self) -> Reign {
+        Reign(format!("{}-{}", self.process.0, self.history.0).into())
     }
 
     fn continued(&self, history: &History) -> Option<&Continued> {
@@ -194,10 +194,10 @@ impl History {
     }
 }
 
-// === impl Term ===
+// === impl Reign ===
 
-impl Term {
-    /// The term of this name.
+impl Reign {
+    /// The reign of this name.
     pub fn new(name: impl AsRef<str>) -> Self {
         Self(name.as_ref().into())
     }
@@ -208,9 +208,9 @@ impl Term {
     }
 }
 
-impl fmt::Debug for Term {
+impl fmt::Debug for Reign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Term({})", self.0)
+        write!(f, "Reign({})", self.0)
     }
 }
 

@@ -24,7 +24,7 @@ pub use self::{
     },
     error::{Error, ErrorKind, Result},
     facts::{ClockKind, Deposed, Durability, Facts, Note, Verdict},
-    fence::{Asked, Continued, Disk, Fence, History, Loss, Term},
+    fence::{Asked, Continued, Disk, Fence, History, Loss, Reign},
     memory::MemoryStore,
     replicas::Replicas,
     rules::{Kept, replace},

@@ -9,6 +9,7 @@ use anynode_lab::server::{Server, Setup};
 use tokio::time::timeout;
 
 use crate::led_back::{Clients, end};
+use crate::meter::Meter;
 use crate::pair::{Pair, address};
 use crate::scene::{created, draft, draft_of, eventually, is_alive, logout, user};
 use crate::switch::{Switch, Way};
@@ -107,13 +108,17 @@ async fn the_same_holds_where_all_sessions_of_a_user_were_ended() {
 /// A node that is gone for good makes the others wait once, and whoever starts later not at all.
 #[tokio::test]
 async fn a_node_that_is_gone_is_not_waited_for_without_end() {
+    let meter = Meter::default();
+    let _guard = meter.install();
     let scene = Scene::set(&Setup::default(), |it| logout(it.handle)).await;
     scene.pair.front().turn(Way::Cut);
     scene.is_read().await;
+    assert_eq!(meter.count("anynode_takeovers_incomplete_total"), 1);
     let later = scene.pair.replicas[1].server.url();
     let later = open(&format!("{later}?revoke=r2")).await.unwrap();
     let read = timeout(Duration::from_secs(1), later.load(&scene.alive)).await;
     assert!(read.unwrap().unwrap().is_some());
+    assert_eq!(meter.count("anynode_takeovers_incomplete_total"), 1, "once");
 }
 
 /// As behind a name: nobody ends the connections to the former primary, and all those for

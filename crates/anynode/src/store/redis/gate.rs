@@ -13,7 +13,7 @@ use std::{
 
 use anynode_core::{
     near::{MemberId, Muster},
-    store::Term,
+    store::Reign,
 };
 use tokio::{sync::Notify, time::timeout};
 
@@ -79,9 +79,9 @@ impl Gate {
         connection.is_let() || !self.is_closed()
     }
 
-    /// Lets calls through over a connection to the primary of this term, or no longer.
-    pub(super) fn judge(&self, connection: &Connection, term: &Term) {
-        let may_read = self.muster().may_read(term);
+    /// Lets calls through over a connection to the primary of this reign, or no longer.
+    pub(super) fn judge(&self, connection: &Connection, reign: &Reign) {
+        let may_read = self.muster().may_read(reign);
         connection.set_let(may_read);
         if may_read {
             self.opened.notify_waiters();
@@ -96,7 +96,7 @@ impl Gate {
             if let Ok(said) = asked.and_then(fence::read)
                 && said.role == Role::Primary
             {
-                return self.judge(connection, &said.fence.term());
+                return self.judge(connection, &said.fence.reign());
             }
         }
         let opened = self.opened.notified();

@@ -142,7 +142,7 @@ impl Sentinel {
         if said.role != Role::Primary {
             return Err(Fault::Refused(Refusal::ReadOnly));
         }
-        self.setup.gate.judge(&connection, &said.fence.term());
+        self.setup.gate.judge(&connection, &said.fence.reign());
         Ok(link)
     }
 

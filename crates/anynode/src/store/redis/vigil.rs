@@ -18,7 +18,7 @@ use std::{
 use anynode_core::{
     Draft, Durability, Effect, Record, Revoke, Target, Timestamp, Tombstone, expiry,
     near::{Assertion, Ear, Known, Reassert},
-    store::{Disk, Error, ErrorKind, Result, Term},
+    store::{Disk, Error, ErrorKind, Reign, Result},
 };
 use tokio::sync::Notify;
 
@@ -174,10 +174,10 @@ impl Vigil {
         };
         loop {
             match self.assert(&assertion, until).await {
-                Ok(Asserted::ByAll(settled, term)) => {
+                Ok(Asserted::ByAll(settled, reign)) => {
                     let durability = self.remember(settled.clone());
                     // Everything else was written on another one meanwhile.
-                    if !self.servers.gate.muster().has_left(&term) {
+                    if !self.servers.gate.muster().has_left(&reign) {
                         return Ok(durability);
                     }
                     assertion = settled;
@@ -203,7 +203,7 @@ impl Vigil {
         let one = std::slice::from_ref(assertion);
         let written = self.asserter.write(&self.servers, one, quorum, until);
         let written = written.await?;
-        let term = written.said.fence.term();
+        let reign = written.said.fence.reign();
         self.fences().note(written.said);
         let settled = match written.tombstone {
             Some(tombstone) => Assertion::Session(tombstone),
@@ -212,7 +212,7 @@ impl Vigil {
         let enough =
             written.acknowledged >= quorum || anynode_core::planted("replicas_not_counted");
         Ok(match enough {
-            true => Asserted::ByAll(settled, term),
+            true => Asserted::ByAll(settled, reign),
             false => Asserted::ByTooFew(settled, (written.acknowledged, quorum)),
         })
     }
@@ -276,8 +276,8 @@ impl fmt::Debug for Vigil {
 
 /// What came of writing a revocation once more, as it was settled.
 enum Asserted {
-    /// As many replicas have it as have to, of the primary of this term.
-    ByAll(Assertion, Term),
+    /// As many replicas have it as have to, of the primary of this reign.
+    ByAll(Assertion, Reign),
     /// So many of so many have it.
     ByTooFew(Assertion, (usize, usize)),
 }

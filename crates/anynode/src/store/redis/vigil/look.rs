@@ -9,7 +9,7 @@ use std::{
 use anynode_core::{
     Durability, expiry,
     near::Assertion,
-    store::{Asked, Disk, Fence, History, Loss, Replicas, Term},
+    store::{Asked, Disk, Fence, History, Loss, Reign, Replicas},
 };
 
 use super::{Asserted, EVERY, Vigil};
@@ -130,8 +130,8 @@ impl Vigil {
     /// Whether everything that is remembered was written on the primary that says this.
     fn has_mustered(&self, now: &Fences) -> bool {
         let muster = self.servers.gate.muster();
-        let mut terms = now.known.iter().map(Fence::term);
-        terms.all(|term| muster.stand() == Some(&term))
+        let mut reigns = now.known.iter().map(Fence::reign);
+        reigns.all(|reign| muster.stand() == Some(&reign))
     }
 
     /// Writes everything that is remembered, and says whether it could be. A primary that cannot
@@ -145,18 +145,18 @@ impl Vigil {
         is_written
     }
 
-    /// Writes revocations of one primary, and answers the terms of those that took them.
+    /// Writes revocations of one primary, and answers the reigns of those that took them.
     ///
     /// # Errors
     /// When some could not be written.
-    pub(super) async fn write_again(&self, group: &[Assertion]) -> Result<HashSet<Term>, Fault> {
-        let mut terms = HashSet::new();
+    pub(super) async fn write_again(&self, group: &[Assertion]) -> Result<HashSet<Reign>, Fault> {
+        let mut reigns = HashSet::new();
         for some in group.chunks(assert::TOGETHER_MAX) {
             let (until, quorum) = (self.servers.until(), 0);
             let written = self.asserter.write(&self.servers, some, quorum, until);
-            terms.insert(written.await?.said.fence.term());
+            reigns.insert(written.await?.said.fence.reign());
         }
-        Ok(terms)
+        Ok(reigns)
     }
 
     /// Revocations by the primary that they are written to; none for slots that nobody serves.
@@ -194,7 +194,7 @@ impl Vigil {
     async fn write_owed(&self, group: &[Assertion]) {
         for assertion in group.iter().take(OWED_AT_ONCE) {
             match self.assert(assertion, self.servers.until()).await {
-                Ok(Asserted::ByAll(_, term)) if self.servers.gate.muster().has_left(&term) => {
+                Ok(Asserted::ByAll(_, reign)) if self.servers.gate.muster().has_left(&reign) => {
                     self.asserter.leave_all();
                     return;
                 }

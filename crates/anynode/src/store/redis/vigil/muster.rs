@@ -3,9 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use anynode_core::{
-    Deposed,
-    near::{Followed, Member, MemberId, Mustered},
-    store::Term,
+    near::{Followed, Member, MemberId, Muster, Mustered},
+    store::Reign,
 };
 use redis::{Cmd, cmd};
 
@@ -22,7 +21,6 @@ use crate::{
         keys::Keys,
         link::Link,
         reply::Items,
-        servers::Servers,
     },
 };
 
@@ -39,17 +37,6 @@ const SILENCE_MAX: Duration = Duration::from_secs(5);
 
 /// For how long the list is kept without being written. Nodes remember it as well.
 const KEPT: Duration = Duration::from_secs(60);
-
-/// How long nodes are waited for where nothing says how long a deposed primary goes on: no bound
-/// is claimed there.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// The same until somebody tells: what follows from the lag that Redis allows by default.
-const PATIENCE_UNTOLD: Duration = Duration::from_secs(13);
-
-/// How long a node may take, beyond that bound, to find the primary that took over and to write
-/// there what it remembers.
-const COMING: Duration = Duration::from_secs(1);
 
 /// Puts a node where it stands, if it is told where; strikes off the list who is named, and who
 /// stands there and went silent long before the last one that was heard of; and answers who is
@@ -113,10 +100,10 @@ enum Progress {
 pub(super) async fn start(vigil: &Arc<Vigil>) {
     let servers = vigil.servers.clone();
     servers.gate.close();
-    let mut patience = patience_with(&servers).await;
+    let mut deposed = inspect::deposed(&servers, servers.until()).await.ok();
     // What comes of it shows when a call is let through.
     let _ = vigil
-        .muster(Attendance::Looks, patience.unwrap_or(PATIENCE_UNTOLD))
+        .muster(Attendance::Looks, Muster::patience(deposed))
         .await;
     let (weak, started) = (Arc::downgrade(vigil), boot_time());
     tokio::spawn(async move {
@@ -141,22 +128,12 @@ pub(super) async fn start(vigil: &Arc<Vigil>) {
                 true => Attendance::Looks,
                 false => Attendance::Stands,
             };
-            if patience.is_none() {
-                patience = patience_with(&servers).await;
+            if deposed.is_none() {
+                deposed = inspect::deposed(&servers, servers.until()).await.ok();
             }
-            let patience = patience.unwrap_or(PATIENCE_UNTOLD);
-            last = vigil.muster(attendance, patience).await;
+            last = vigil.muster(attendance, Muster::patience(deposed)).await;
         }
     });
-}
-
-/// How long others are waited for; nothing where no server tells.
-async fn patience_with(servers: &Servers) -> Option<Duration> {
-    let deposed = inspect::deposed(servers, servers.until()).await.ok()?;
-    Some(match deposed {
-        Deposed::Within(bound) => bound + COMING,
-        Deposed::Never | Deposed::Unbounded => PATIENCE,
-    })
 }
 
 // === impl Vigil ===
@@ -204,30 +181,26 @@ impl Vigil {
             servers.topology.distrust(Some(primary));
             return Err(Fault::Refused(Refusal::ReadOnly));
         }
-        let term = said.fence.term();
-        if gate.muster().follow(&term) == Followed::Another {
+        let reign = said.fence.reign();
+        if gate.muster().follow(&reign) == Followed::Another {
             connection.set_let(false);
             // They may lead to the former one, which may never answer again.
             self.asserter.leave_all();
         }
-        let stands = gate.muster().stand() == Some(&term);
+        let stands = gate.muster().stand() == Some(&reign);
         if !stands {
-            self.write_again_on(connection, &term).await?;
-            gate.muster().wrote(&term);
+            self.write_again_on(connection, &reign).await?;
+            gate.muster().wrote(&reign);
         }
         let listed = self
-            .list(primary, connection, &term, attendance, &[])
+            .list(primary, connection, &reign, attendance, &[])
             .await?;
-        let told = gate.muster().told(&term, listed, patience, boot_time());
-        gate.judge(connection, &term);
-        match told {
-            Mustered::Awaits(nodes) => Ok(Progress::Awaits(nodes)),
-            Mustered::Whole => Ok(Progress::Done),
-            Mustered::Overdue(nodes) => {
-                let struck = self.list(primary, connection, &term, attendance, &nodes);
-                struck.await?;
-                Ok(Progress::Done)
-            }
+        let told = gate.muster().told(&reign, listed, patience, boot_time());
+        gate.judge(connection, &reign);
+        let gone = match told {
+            Mustered::Awaits(nodes) => return Ok(Progress::Awaits(nodes)),
+            Mustered::Whole => return Ok(Progress::Done),
+            Mustered::Overdue(nodes) => nodes,
             Mustered::Without(nodes) => {
                 metrics::counter!("anynode_takeovers_incomplete_total", "store" => NAME)
                     .increment(1);
@@ -237,22 +210,22 @@ impl Vigil {
                     "another primary took over, and nodes that used the former one did not come \
                      in time: what only they know to be revoked and it lost is accepted"
                 );
-                let struck = self.list(primary, connection, &term, attendance, &nodes);
-                struck.await?;
-                Ok(Progress::Done)
+                nodes
             }
-        }
+        };
+        let struck = self.list(primary, connection, &reign, attendance, &gone);
+        struck.await.map(|_| Progress::Done)
     }
 
     /// Writes what is remembered on this primary, as far as it is not there.
     ///
     /// # Errors
     /// When it could not be, or another one took it.
-    async fn write_again_on(&self, connection: &Connection, term: &Term) -> Result<(), Fault> {
+    async fn write_again_on(&self, connection: &Connection, reign: &Reign) -> Result<(), Fault> {
         let (servers, all) = (&self.servers, self.memory().to_assert());
         let missing = missing(&servers.keys, connection, all, || servers.until());
         let taken = self.write_again(&missing.await?).await?;
-        if taken.iter().all(|taken| taken == term) {
+        if taken.iter().all(|taken| taken == reign) {
             return Ok(());
         }
         // Its address led elsewhere when the connections for revocations were made.
@@ -265,18 +238,18 @@ impl Vigil {
         &self,
         primary: &Link,
         connection: &Arc<Connection>,
-        term: &Term,
+        reign: &Reign,
         attendance: Attendance,
         struck: &[MemberId],
     ) -> Result<Vec<Member>, Fault> {
         let (keys, gate) = (&self.servers.keys, &self.servers.gate);
-        let command = command(keys, gate.me(), term, attendance, struck);
+        let command = command(keys, gate.me(), reign, attendance, struck);
         let reply = primary.ask(connection, &command, self.servers.until());
         let mut items = Items::of(reply.await?)?;
         let mut listed = Vec::new();
         while items.len() > 1 {
-            let (id, term) = (MemberId::new(items.text()?), Term::new(items.text()?));
-            listed.push(Member { id, term });
+            let (id, reign) = (MemberId::new(items.text()?), Reign::new(items.text()?));
+            listed.push(Member { id, reign });
         }
         Ok(listed)
     }
@@ -285,14 +258,14 @@ impl Vigil {
 fn command(
     keys: &Keys,
     me: &MemberId,
-    term: &Term,
+    reign: &Reign,
     attendance: Attendance,
     struck: &[MemberId],
 ) -> Cmd {
     let mut command = cmd("EVAL");
     command.arg(MUSTER).arg(2);
     command.arg(keys.mustered()).arg(keys.stands());
-    command.arg(me.as_str()).arg(term.as_str());
+    command.arg(me.as_str()).arg(reign.as_str());
     command.arg(SILENCE_MAX.as_millis().to_string());
     command.arg(KEPT.as_millis().to_string());
     command.arg(match attendance {
